@@ -1,0 +1,1 @@
+"""The Celery side: app, queues, the message contract, one process per device."""
