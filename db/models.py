@@ -1,7 +1,7 @@
 """The tables. The schema is made by migrations; a test diffs these models against them.
 
-Ids come from the server; times are the server's ``now()``, so clocks of workers never matter. Enumerations are stored as text with
-a CHECK, made from ``db.states``.
+Ids come from the server; times are the server's ``now()``, so clocks of workers never matter. Enumerations are
+stored as text with a CHECK, made from ``db.states``.
 """
 
 from __future__ import annotations
@@ -245,9 +245,7 @@ class Line(Base):
     __table_args__ = (
         sa.UniqueConstraint("section_id", "position"),
         sa.CheckConstraint(_one_of("state", LineState), name="state"),
-        sa.CheckConstraint(
-            f"failure_class IS NULL OR {_one_of('failure_class', FailureClass)}", name="failure_class"
-        ),
+        sa.CheckConstraint(f"failure_class IS NULL OR {_one_of('failure_class', FailureClass)}", name="failure_class"),
         sa.CheckConstraint("state <> 'accepted' OR take_id IS NOT NULL", name="accepted_has_take"),
         # each hot query has its partial index: dead rows must not slow it down
         sa.Index("ix_line_pending", "production_id", "id", postgresql_where=sa.text("state = 'pending'")),

@@ -1,4 +1,4 @@
-"""Values that cross the border of ``db``: what goes in to be stored and what comes out to be worked on. Frozen, no session attached."""
+"""Values that cross the border of ``db``: what goes in to be stored, what comes out to be worked on or shown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class JobOptions(BaseModel):
     """Silence after the last line of a track."""
 
 
-# --- what goes in: an import -----------------------------------------------------------------------------------------------
+# --- what goes in: an import ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class ImportResult:
     """The same script was submitted before: its job goes on instead of a new one."""
 
 
-# --- what comes out: work --------------------------------------------------------------------------------------------------
+# --- what comes out: work ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +338,7 @@ class WorkerRecord:
     """Seconds since its last heartbeat."""
 
 
-# --- what people see -------------------------------------------------------------------------------------------------------
+# --- what people see ---
 
 
 @dataclass(frozen=True, slots=True)

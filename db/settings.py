@@ -39,9 +39,7 @@ class Settings(BaseSettings):
     )
     lease_s: float = Field(default=30.0, gt=0, description="A worker silent for this long loses its lines.")
     heartbeat_s: float = Field(default=5.0, gt=0, description="How often a worker says that it is alive.")
-    poll_s: float = Field(
-        default=1.0, gt=0, description="How often the scheduler looks without being told to."
-    )
+    poll_s: float = Field(default=1.0, gt=0, description="How often the scheduler looks without being told to.")
     queue_timeout_s: float = Field(
         default=60.0,
         gt=0,
@@ -56,9 +54,7 @@ class Settings(BaseSettings):
         description="Lines kept at the broker, as a multiple of the capacity of the live workers.",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    flower_port: int = Field(
-        default=5555, ge=0, le=65535, description="Port of the Flower pages, on loopback."
-    )
+    flower_port: int = Field(default=5555, ge=0, le=65535, description="Port of the Flower pages, on loopback.")
     flower_auth: str | None = Field(
         default=None, description="user:password for Flower. Required for an address other than loopback."
     )

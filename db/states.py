@@ -1,8 +1,8 @@
 """The life of everything that has a life: a line, a section, a job.
 
-This is the page to read first. States are data: one table per kind lists the legal moves, terminal states are derived from it,
-and the functions in ``db.queries`` perform each move with the prior state in the WHERE of their UPDATE. ``docs/states.md`` is
-generated from this file. Standard library only.
+This is the page to read first. States are data: one table per kind lists the legal moves, and the functions in
+``db.queries`` perform each move with the prior state in the WHERE of their UPDATE. ``docs/states.md`` is generated
+from this file. Standard library only.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ _L = LineState
 LINE_MOVES: Mapping[LineState, frozenset[LineState]] = {
     _L.PENDING: frozenset({_L.QUEUED, _L.HELD, _L.SKIPPED, _L.CANCELLED, _L.FAILED}),
     _L.QUEUED: frozenset({_L.RENDERING, _L.PENDING, _L.SKIPPED, _L.CANCELLED}),
-    _L.RENDERING: frozenset(
-        {_L.ACCEPTED, _L.RENDERED, _L.PENDING, _L.HELD, _L.FAILED, _L.SKIPPED, _L.CANCELLED}
-    ),
+    _L.RENDERING: frozenset({_L.ACCEPTED, _L.RENDERED, _L.PENDING, _L.HELD, _L.FAILED, _L.SKIPPED, _L.CANCELLED}),
     _L.RENDERED: frozenset({_L.ACCEPTED, _L.PENDING, _L.SKIPPED, _L.CANCELLED}),
     _L.ACCEPTED: frozenset({_L.STALE, _L.PENDING, _L.SKIPPED}),
     _L.FAILED: frozenset({_L.PENDING, _L.SKIPPED, _L.CANCELLED}),

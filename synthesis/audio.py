@@ -15,8 +15,8 @@ Samples = NDArray[np.float32]
 class Audio:
     """Mono float32 audio that knows its sample rate.
 
-    ``samples`` has shape (samples,); ``sample_rate`` is in Hz. Empty audio (0 samples) is legal as a value and refused by the
-    functions that cannot do anything with it.
+    ``samples`` has shape (samples,); ``sample_rate`` is in Hz. Empty audio (0 samples)
+    is legal as a value and refused by the functions that cannot do anything with it.
     """
 
     samples: Samples

@@ -1,7 +1,7 @@
 """The seam between a worker and whatever makes speech.
 
-An engine knows token ids, samples and voices; it knows no database, no queue and no farm, and remembers nothing of a line once
-its result was handed over.
+An engine knows token ids, samples and voices; it knows no database, no queue and no farm, and remembers nothing of a
+line once its result was handed over.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Engine(Protocol):
         """Make a voice ready. Raises VoiceMissing."""
 
     def submit(self, lines: Sequence[LineRequest]) -> None:
-        """Admit lines, at most ``capacity`` in flight in all. Errors of a line come out of ``step``, never from here."""
+        """Admit lines, at most ``capacity`` in flight in all. A line's errors come out of ``step``, never from here."""
 
     def step(self) -> list[RenderedLine]:
         """Advance the lines in flight and return those that finished, in any order; [] when none did yet.

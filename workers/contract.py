@@ -1,7 +1,7 @@
 """What travels over the broker: ids and attempt numbers, never text or audio. Standard library only.
 
-A message is a hint. Losing, doubling or delaying one is harmless: the row in Postgres is the truth, and every claim is fenced by
-the attempt number in the message.
+A message is a hint. Losing, doubling or delaying one is harmless: the row in Postgres is the truth, and every claim is
+fenced by the attempt number in the message.
 """
 
 from __future__ import annotations
