@@ -18,7 +18,7 @@ def member_sentences(kind: type[StrEnum]) -> dict[str, str]:
     """The sentence under each member of an enumeration, by member name."""
     source = inspect.getsource(kind)
     found = re.findall(r'^    ([A-Z_]+) = "[^"]+"\n    """(.+?)"""', source, flags=re.MULTILINE | re.DOTALL)
-    return {name: " ".join(text.split()) for name, text in found}
+    return {name: " ".join(text.split()).replace("``", "`") for name, text in found}
 
 
 def _life(title: str, kind: type[StrEnum], moves: Mapping[StrEnum, frozenset[StrEnum]]) -> list[str]:
