@@ -1,12 +1,13 @@
-"""What must hold whenever a farm is quiet, whatever was done to it before. Reads tables and files, never the farm's own counters.
+"""What must hold whenever a farm is quiet, whatever was done to it before. Reads tables and files alone.
 
-Each rule returns sentences; an empty list means that the rule holds. The fault tests call ``violations``; a test of the checker
-takes the fence, the outbox and the rename out of the farm and demands that it notices.
+Each rule returns sentences; an empty list means that the rule holds. The fault tests call ``violations``; a test of
+the checker takes the fence, the outbox and the rename out of the farm and demands that it notices.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import tempfile
 from collections import Counter
@@ -52,7 +53,7 @@ def lines_at_rest(conn: sa.Connection, job_id: int, expected: int) -> Iterator[s
 
 
 def one_accepted_take(conn: sa.Connection, job_id: int) -> Iterator[str]:
-    """Between two openings of a line at most one take is accepted, and the selected take is the line's own or reused."""
+    """Between two openings of a line at most one take is accepted; an accepted line has a take of its digest."""
     rows = conn.execute(
         sa.text(
             "SELECT e.entity_id AS line_id,"
@@ -135,7 +136,7 @@ def tracks_whole(conn: sa.Connection, store: Store, job_id: int) -> Iterator[str
         held = [(entry["line_id"], entry["take_id"]) for entry in offsets]
         if held != [(row.id, row.take_id) for row in wanted]:
             yield f"the track of section {section.id} does not hold its {len(wanted)} lines once and in order: {held}"
-        for before, after in zip(offsets, offsets[1:], strict=False):
+        for before, after in itertools.pairwise(offsets):
             if before["start"] + before["samples"] + before["pause"] != after["start"]:
                 yield f"section {section.id}: a gap or an overlap before line {after['line_id']}"
         yield from _master_length(store, section)
@@ -176,7 +177,8 @@ def accepted(conn: sa.Connection, job_id: int) -> int:
     return (
         conn.scalar(
             sa.text(
-                "SELECT count(*) FROM line l JOIN section s ON s.id = l.section_id WHERE s.job_id = :job AND l.state = :st"
+                "SELECT count(*) FROM line l JOIN section s ON s.id = l.section_id"
+                " WHERE s.job_id = :job AND l.state = :st"
             ),
             {"job": job_id, "st": LineState.ACCEPTED.value},
         )

@@ -1,4 +1,4 @@
-"""A real RabbitMQ for the tests: the one they are given, one that answers on this machine, or a private node they start.
+"""A real RabbitMQ for the tests: the one they are given, one that answers here, or a private node they start.
 
 A private node listens on loopback only, keeps everything under one temporary directory and is ended by pid. Debian's
 ``/usr/lib/rabbitmq/bin`` scripts are used: those in ``/usr/sbin`` insist on the rabbitmq account.
@@ -283,7 +283,7 @@ def without_password(url: str) -> str:
 
 
 def install_if_root() -> None:
-    """Install Debian's package when no broker can be had otherwise and this is root on Debian. Used by ``make test``."""
+    """Install Debian's package when no broker can be had otherwise and this is root on Debian."""
     if os.environ.get("BROKER_URL") or (BIN / "rabbitmq-server").exists() or answers(LOCAL_URL) or _docker_answers():
         return
     if os.getuid() != 0 or shutil.which("apt-get") is None:
