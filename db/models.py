@@ -152,6 +152,8 @@ class Job(Base):
     session_id: Mapped[uuid.UUID | None]
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=_now)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_now)
+    """When it last moved or its delivery was last asked for."""
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -252,6 +254,7 @@ class Line(Base):
         sa.Index("ix_line_queued", "queued_at", postgresql_where=sa.text("state = 'queued'")),
         sa.Index("ix_line_rendering", "session_id", postgresql_where=sa.text("state = 'rendering'")),
         sa.Index("ix_line_held", "voice_id", postgresql_where=sa.text("state = 'held'")),
+        sa.Index("ix_line_stale", "id", postgresql_where=sa.text("state = 'stale'")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
