@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from alembic.script import ScriptDirectory
 from db.errors import SchemaOutdated
 from db.models import Base
 from db.session import make_engine
+
+_ALEMBIC = threading.Lock()
+"""Alembic's ``context`` is one per process; processes take turns by the advisory lock in migrations/env.py."""
 
 
 def script_location() -> Path:
@@ -43,7 +47,7 @@ def upgrade(url: str) -> str:
     """
     engine = make_engine(url, pool_size=1, application_name="voicefarm-migrate")
     try:
-        with engine.connect() as connection:
+        with _ALEMBIC, engine.connect() as connection:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
