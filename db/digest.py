@@ -1,0 +1,110 @@
+"""What makes two renders the same: canonical JSON, hashed.
+
+The same digest means that the stored take (or track) is used again, so everything that can be heard or read in the
+result is in it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SEED_BITS = 63
+
+
+class NotCanonical(TypeError):
+    """A value that has no one spelling in JSON."""
+
+
+def canonical(value: Any) -> bytes:
+    """Spell a JSON value in exactly one way: UTF-8, keys sorted, no spaces, text in Unicode form C.
+
+    Mappings, sequences, str, int, bool, None and finite floats. Integral floats are spelled as integers, so that 1.0
+    and 1 (which JSON does not tell apart) digest alike; other floats by their shortest decimal. Raises NotCanonical
+    for anything else, for keys that are not text, and for two keys that become the same.
+    """
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", str(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotCanonical(f"{value} is no number in JSON")
+        return int(value) if value.is_integer() else value
+    if isinstance(value, Mapping):
+        out: dict[str, Any] = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise NotCanonical(f"the key {key!r} is not text")
+            normal = unicodedata.normalize("NFC", key)
+            if normal in out:
+                raise NotCanonical(f"the key {key!r} is there twice")
+            out[normal] = _plain(item)
+        return out
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_plain(item) for item in value]
+    raise NotCanonical(f"{type(value).__name__} has no one spelling in JSON")
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical spelling, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def voice_digest(name: str, version: int, engine: str, engine_version: str, parameters: Mapping[str, Any]) -> str:
+    """Everything that changes how a voice sounds."""
+    return digest(["voice", name, version, engine, engine_version, parameters])
+
+
+def line_digest(
+    spoken: str,
+    language: str,
+    voice_digest: str,
+    direction: Mapping[str, Any],
+    engine: str,
+    engine_version: str,
+    seed: int,
+) -> str:
+    """Everything that determines a take. Same digest: the stored take is used again."""
+    return digest(["line", spoken, language, voice_digest, direction, engine, engine_version, seed])
+
+
+def seed_for(*parts: str) -> int:
+    """A seed from names (production, section, line …): 0 … 2**63-1, the same on every machine and in every run."""
+    raw = hashlib.sha256(canonical(["seed", *parts])).digest()
+    return int.from_bytes(raw[:8], "big") >> (64 - SEED_BITS)
+
+
+def track_digest(
+    takes: Iterable[tuple[str, int]],
+    *,
+    title: str,
+    profile: Mapping[str, Any],
+    head_ms: int,
+    tail_ms: int,
+    watermark: Mapping[str, Any] | None,
+    software: str,
+) -> str:
+    """Everything that determines a mastered track.
+
+    ``takes``: (store key, silence after it in milliseconds) in order. ``watermark``: its parameters without the
+    payload, which names the deliverable and is new for each; None when none is embedded. ``software``: version of
+    what masters.
+    """
+    parts = [list(part) for part in takes]
+    return digest(["track", parts, title, profile, head_ms, tail_ms, watermark, software])
+
+
+def script_digest(value: Any) -> str:
+    """Sections, lines, casting and profile of a script: the same digest is the same render."""
+    return digest(["script", value])
