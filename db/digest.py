@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,11 +20,11 @@ class NotCanonical(TypeError):
 
 
 def canonical(value: Any) -> bytes:
-    """Spell a JSON value in exactly one way: UTF-8, keys sorted, no spaces, text in Unicode form C.
+    """Spell a JSON value in exactly one way: UTF-8, keys sorted, no spaces, text as it is.
 
     Mappings, sequences, str, int, bool, None and finite floats. Integral floats are spelled as integers, so that 1.0
     and 1 (which JSON does not tell apart) digest alike; other floats by their shortest decimal. Raises NotCanonical
-    for anything else, for keys that are not text, and for two keys that become the same.
+    for anything else and for keys that are not text.
     """
     return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
         "utf-8", "surrogatepass"
@@ -36,7 +35,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", str(value))
+        return str(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise NotCanonical(f"{value} is no number in JSON")
@@ -46,10 +45,7 @@ def _plain(value: Any) -> Any:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise NotCanonical(f"the key {key!r} is not text")
-            normal = unicodedata.normalize("NFC", key)
-            if normal in out:
-                raise NotCanonical(f"the key {key!r} is there twice")
-            out[normal] = _plain(item)
+            out[str(key)] = _plain(item)
         return out
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_plain(item) for item in value]
@@ -85,24 +81,13 @@ def seed_for(*parts: str) -> int:
     return int.from_bytes(raw[:8], "big") >> (64 - SEED_BITS)
 
 
-def track_digest(
-    takes: Iterable[tuple[str, int]],
-    *,
-    title: str,
-    profile: Mapping[str, Any],
-    head_ms: int,
-    tail_ms: int,
-    watermark: Mapping[str, Any] | None,
-    software: str,
-) -> str:
-    """Everything that determines a mastered track.
+def track_digest(takes: Iterable[tuple[str, int, str]], *, title: str, profile: str, extra: Mapping[str, Any]) -> str:
+    """Everything that determines a mastered track and its tagged files.
 
-    ``takes``: (store key, silence after it in milliseconds) in order. ``watermark``: its parameters without the
-    payload, which names the deliverable and is new for each; None when none is embedded. ``software``: version of
-    what masters.
+    ``takes``: (store key, silence after it in milliseconds, voice) in order. ``extra``: what else is in the files:
+    tags, cover, silence at head and tail, numbers of the profile, watermark without its payload, software version.
     """
-    parts = [list(part) for part in takes]
-    return digest(["track", parts, title, profile, head_ms, tail_ms, watermark, software])
+    return digest(["track", [list(part) for part in takes], title, profile, extra])
 
 
 def script_digest(value: Any) -> str:
