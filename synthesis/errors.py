@@ -5,11 +5,15 @@
     │   ├── VoiceMissing         the voice or its files are not there
     │   └── LanguageUnsupported  the voice does not speak the language
     ├── TextError                the text cannot be spoken
+    ├── EngineUnknown            no engine has this name
     ├── EngineError              the engine broke or returned something that is not audio
     │   ├── EngineOutOfMemory    out of device memory, even alone
     │   └── EngineDied           the engine's process ended or must end
     └── AudioError               audio that cannot be read, mastered or encoded
         ├── AudioUnreadable
+        ├── PartUnusable         a take that cannot go into a track
+        ├── NothingToMaster      a track without parts
+        ├── ProfileUnknown
         ├── EncodeError
         └── LoudnessUnreachable
 
@@ -68,6 +72,18 @@ class TextError(SynthesisError):
         return f"{self.reason}: {shown!r}" if shown else self.reason
 
 
+class EngineUnknown(SynthesisError):
+    """No engine has this name."""
+
+    def __init__(self, engine: str, known: tuple[str, ...]) -> None:
+        super().__init__(engine, known)
+        self.engine = engine
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"there is no engine {self.engine!r}; there are {', '.join(self.known)}"
+
+
 class EngineError(SynthesisError):
     """The engine failed on a line."""
 
@@ -102,6 +118,42 @@ class AudioUnreadable(AudioError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+class PartUnusable(AudioError):
+    """A take that cannot go into a track: unreadable, not mono, not finite, at a rate nobody speaks at."""
+
+    def __init__(self, key: int, path: str, reason: str) -> None:
+        super().__init__(key, path, reason)
+        self.key = key
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"part {self.key} ({self.path}): {self.reason}"
+
+
+class NothingToMaster(AudioError):
+    """A track was asked for without a single part."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.target = target
+
+    def __str__(self) -> str:
+        return f"{self.target}: there is nothing to master, the list of parts is empty"
+
+
+class ProfileUnknown(AudioError):
+    """No mastering profile has this name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"there is no mastering profile {self.name!r}; choose one of {', '.join(self.known)}"
 
 
 class EncodeError(AudioError):

@@ -1,0 +1,110 @@
+"""The draft engine: lines to the host one at a time, samples back as float32."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from synthesis.audio import Audio
+from synthesis.draft.catalog import (
+    ENGINE,
+    draft_voices,
+    engine_version,
+    espeak_language,
+    read_parameters,
+)
+from synthesis.draft.client import HostClient
+from synthesis.draft.text import prepare
+from synthesis.engine import LineRequest, RenderedLine, VoiceSpec
+from synthesis.errors import SynthesisError, TextError
+
+RATE_RANGE = (0.8, 1.25)
+"""Least and greatest pace a direction may ask for; beyond it the nearest is taken."""
+_SHORTEST_S = 0.02
+_QUIETEST = 1 / 256  # about -48 dBFS: what espeak-ng returns for "..." is silence
+
+
+class DraftEngine:
+    """Speaks every line in espeak-ng, in a process of its own that starts with the first line.
+
+    Output is 22,050 Hz mono float32 in [-1, 1), byte-identical for the same request whatever was said before. The seed
+    and the emotion change nothing; of a direction only 'rate' is honoured (1.0 = natural, see RATE_RANGE).
+    """
+
+    def __init__(self, capacity: int = 8) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity is 1 or more, got {capacity}")
+        self.name = ENGINE
+        self.version = engine_version()
+        self.capacity = capacity
+        self._host = HostClient()
+        self._waiting: deque[tuple[LineRequest, float]] = deque()
+
+    def voices(self) -> Sequence[VoiceSpec]:
+        """draft-narrator and draft-1 … draft-8."""
+        return draft_voices()
+
+    def load(self, voice: VoiceSpec) -> None:
+        """Check the voice's parameters and start the host. Raises VoiceMissing."""
+        read_parameters(voice)
+        self._host.start()
+
+    def submit(self, lines: Sequence[LineRequest]) -> None:
+        """Admit lines. Raises ValueError beyond ``capacity``."""
+        if len(self._waiting) + len(lines) > self.capacity:
+            raise ValueError(f"{len(self._waiting)} + {len(lines)} lines exceed the capacity of {self.capacity}")
+        now = time.monotonic()
+        self._waiting.extend((line, now) for line in lines)
+
+    def step(self) -> list[RenderedLine]:
+        """Speak the line that waits longest; [] when none waits."""
+        if not self._waiting:
+            return []
+        line, admitted = self._waiting.popleft()
+        audio: Audio | None = None
+        error: SynthesisError | None = None
+        try:
+            audio = self._speak(line)
+        except SynthesisError as caught:
+            error = caught
+        return [RenderedLine(line.line_id, audio, error, round((time.monotonic() - admitted) * 1000))]
+
+    def in_flight(self) -> int:
+        """Lines admitted and not yet returned."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """End the host; lines still waiting are forgotten."""
+        self._waiting.clear()
+        self._host.close()
+
+    def _speak(self, line: LineRequest) -> Audio:
+        parameters = read_parameters(line.voice)
+        language = espeak_language(line.voice.name, line.language)
+        pcm = self._host.speak(
+            {
+                "text": prepare(line.text, language),
+                "voice": f"{language}+{parameters.variant}" if parameters.variant else language,
+                "rate": round(parameters.rate * _pace(line.direction)),
+                "pitch": parameters.pitch,
+                "range": parameters.pitch_range,
+            }
+        )
+        samples = np.frombuffer(pcm, dtype=np.int16).astype(np.float32) / np.float32(32768)
+        rate = self._host.sample_rate
+        if len(samples) < _SHORTEST_S * rate or float(np.abs(samples).max()) < _QUIETEST:
+            raise TextError("the draft voice finds nothing to speak in the line", line.text)
+        return Audio(samples, rate)
+
+
+def _pace(direction: Mapping[str, Any]) -> float:
+    pace = direction.get("rate", 1.0)
+    if isinstance(pace, bool) or not isinstance(pace, int | float) or not math.isfinite(pace):
+        raise TextError(f"direction 'rate' is a number such as 1.1, got {pace!r}")
+    low, high = RATE_RANGE
+    return min(max(float(pace), low), high)
