@@ -13,7 +13,9 @@
         ├── StoreFull         no space, read-only, not permitted: nothing can be kept now
         ├── StoreMissing      no such key
         ├── StoreCorrupt      what is kept is not what was put
-        └── BadKey            not a key this store makes
+        ├── StoreUnreadable   it may be there, but cannot be read now
+        ├── BadKey            not a key this store makes
+        └── BadStoreUrl       not a kind of storage that can be used
 
 Every class keeps its fields as attributes and survives pickling.
 """
@@ -174,3 +176,27 @@ class BadKey(StoreError):
     def message(self) -> str:
         """One sentence for people."""
         return f"{self.key!r} is not a store key"
+
+
+class StoreUnreadable(StoreError):
+    """The store did not give what was asked for: unreachable, not permitted, a failing disk."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key, self.reason = key, reason
+
+    def message(self) -> str:
+        """One sentence for people."""
+        return f"the store could not read {self.key}: {self.reason}"
+
+
+class BadStoreUrl(StoreError):
+    """Takes cannot be kept there."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def message(self) -> str:
+        """One sentence for people."""
+        return f"takes cannot be kept at {self.url}: {self.reason}"

@@ -342,6 +342,21 @@ class WorkerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductionRecord:
+    """A title as people see it; its watermark key stays in the database."""
+
+    id: int
+    slug: str
+    title: str
+    author: str
+    language: str
+    kind: str
+    priority: int
+    state: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class JobProgress:
     """One job, counted."""
 
@@ -369,6 +384,15 @@ class JobProgress:
     recent_audio_ms: int
     eta_s: float | None
     """From the rate of the last minute; None while unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """What the whole farm makes, all jobs together."""
+
+    lines_per_s: float
+    audio_per_s: float
+    """Seconds of audio per second: × real time."""
 
 
 @dataclass(frozen=True, slots=True)
