@@ -30,6 +30,7 @@ SUPPORT = Path(__file__).parent
 LEASE_S = 3.0
 POLL_S = 0.25
 ENDED = ("delivered", "failed", "cancelled")
+WORDS = ("north", "river", "candle", "seven", "harbour", "winter", "paper", "lantern")
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0, step_s: float = 0.05) -> None:
@@ -79,7 +80,9 @@ class Process:
             return self.popen.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"{self.name} did not end within {timeout_s:.0f} s of SIGTERM:\n{self.tail()}") from None
+            raise AssertionError(
+                f"{self.name} did not end within {timeout_s:.0f} s of SIGTERM:\n{self.tail()}"
+            ) from None
 
     def tail(self, lines: int = 40) -> str:
         """The end of its log."""
@@ -246,3 +249,8 @@ def sheet(path: Path, lines: Sequence[str], chapters: int = 2) -> Path:
     rows += [f'L{i:04},Chapter {i // per + 1},narrator,"{text}"' for i, text in enumerate(lines)]
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
+
+
+def speakable(number: int, markers: str = "{dur=150}{slow=250}") -> str:
+    """A line that no other line equals: equal lines share one take."""
+    return f"{markers} {WORDS[number % len(WORDS)]} number {number}"
