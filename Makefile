@@ -28,18 +28,18 @@ demo: $(VENV)/base ## Render the example book with the draft voice (no GPU, no s
 	@VOICEFARM_HOME="$(CURDIR)/.voicefarm" $(BIN)/voicefarm render examples/audiobook/fables.epub -o out/fables
 
 test: $(VENV)/test ## Install what the tests need and run all of them, on a real Postgres and a real RabbitMQ
-	@$(BIN)/python tests/support/rabbitmq.py
+	@$(BIN)/python tests/support/install_services.py
 	@$(BIN)/python -m pytest
 
 unit: $(VENV)/test ## The tests that need no service
 	@$(BIN)/python -m pytest tests/unit tests/properties tests/repo
 
 integration: $(VENV)/test ## The tests on real servers, without the faults
-	@$(BIN)/python tests/support/rabbitmq.py
+	@$(BIN)/python tests/support/install_services.py
 	@$(BIN)/python -m pytest tests/integration tests/e2e
 
 faults: $(VENV)/test ## Kill, stop and wipe things while a book renders
-	@$(BIN)/python tests/support/rabbitmq.py
+	@$(BIN)/python tests/support/install_services.py
 	@$(BIN)/python -m pytest tests/faults
 
 check: $(VENV)/test ## Formatting, lint, types, and who may import whom

@@ -244,7 +244,7 @@ class DockerNode:
         subprocess.run(["docker", "rm", "-f", self.name], capture_output=True, check=False)
 
 
-def _docker_answers() -> bool:
+def docker_answers() -> bool:
     if shutil.which("docker") is None:
         return False
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -269,7 +269,7 @@ def provide(environment: dict[str, str]) -> Broker:
             node.close()
             raise
         return node
-    if _docker_answers():
+    if docker_answers():
         container = DockerNode()
         container.start()
         return container
@@ -280,35 +280,3 @@ def without_password(url: str) -> str:
     """The URL as it may be shown."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.hostname}:{parts.port or 5672}"))
-
-
-def install_if_root() -> None:
-    """Install Debian's package when no broker can be had otherwise and this is root on Debian."""
-    if os.environ.get("BROKER_URL") or (BIN / "rabbitmq-server").exists() or answers(LOCAL_URL) or _docker_answers():
-        return
-    if os.getuid() != 0 or shutil.which("apt-get") is None:
-        raise BrokerUnavailable(INSTALL_HINT)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # policy-rc.d keeps the package from starting its own node: the tests start a private one
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        subprocess.run(["apt-get", "update", "-q"], env=environment, check=True)
-        subprocess.run(
-            ["apt-get", "install", "-q", "-y", "--no-install-recommends", "rabbitmq-server"],
-            env=environment,
-            check=True,
-        )
-    finally:
-        if ours:
-            policy.unlink()
-
-
-if __name__ == "__main__":
-    try:
-        install_if_root()
-    except BrokerUnavailable as error:
-        raise SystemExit(f"{error}") from None
