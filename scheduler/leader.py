@@ -6,8 +6,9 @@ import contextlib
 import logging
 
 import sqlalchemy as sa
-from db.locks import SCHEDULER_LOCK, try_lock
 from sqlalchemy.exc import SQLAlchemyError
+
+from db.locks import SCHEDULER_LOCK, try_lock
 
 log = logging.getLogger(__name__)
 

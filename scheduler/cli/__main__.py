@@ -1,0 +1,5 @@
+"""``python -m scheduler.cli`` is ``voicefarm``."""
+
+from scheduler.cli.main import main
+
+main()

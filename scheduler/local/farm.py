@@ -1,0 +1,119 @@
+"""The one-machine farm: database, broker, workers and scheduler of one `voicefarm render`, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from db.settings import Settings
+
+log = logging.getLogger(__name__)
+
+POST_THREADS = 2
+"""Sections mastered at once. Encoding runs in ffmpeg's own processes, so this is worth it from two cores on."""
+
+
+@dataclass(frozen=True, slots=True)
+class FarmHandle:
+    """An opened farm."""
+
+    database_url: str
+    database: sa.Engine
+    in_process: bool
+    """Whether this process does the work; otherwise a running farm does."""
+
+
+@contextlib.contextmanager
+def open_database(settings: Settings) -> Iterator[str]:
+    """URL of the farm's database with its schema: the configured one as it is, or the embedded one, made if needed.
+
+    A configured database is not migrated from here: that is an operator's decision. Raises SchemaOutdated.
+    """
+    from db import migrate
+
+    if settings.database_url is not None:
+        if settings.broker_url is None:
+            migrate.upgrade(settings.database_url)
+        yield settings.database_url
+        return
+    from db.server import EmbeddedPostgres
+
+    with EmbeddedPostgres(settings.home) as server:
+        migrate.upgrade(server.url)
+        yield server.url
+
+
+@contextlib.contextmanager
+def open_farm(
+    settings: Settings, *, engine: str, capacity: int | None = None, on_wait: Callable[[], None] = lambda: None
+) -> Iterator[FarmHandle]:
+    """Open the farm the settings name: a running one (BROKER_URL), or one inside this process.
+
+    One process at a time works on a home directory; ``on_wait`` is called once if another one has to be waited for.
+    """
+    from db.session import make_engine
+
+    in_process = settings.broker_url is None
+    with contextlib.ExitStack() as stack:
+        if in_process:
+            settings.home.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_alone(settings.home, on_wait))
+        url = stack.enter_context(open_database(settings))
+        database = make_engine(url, pool_size=3, application_name="voicefarm-render")
+        stack.callback(database.dispose)
+        if in_process:
+            _prepare(database, settings)
+            stack.enter_context(_running(settings, url, engine, capacity))
+        yield FarmHandle(url, database, in_process)
+
+
+@contextlib.contextmanager
+def _alone(home: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    with (home / "render.lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(database: sa.Engine, settings: Settings) -> None:
+    """Store the voices, and take over what a killed process of this home left behind."""
+    from db.queries.takeover import take_over
+    from scheduler.local.voices import register_builtin_voices
+
+    with database.begin() as conn:
+        register_builtin_voices(conn)
+        if settings.database_url is None:
+            take_over(conn)
+
+
+@contextlib.contextmanager
+def _running(settings: Settings, url: str, engine: str, capacity: int | None) -> Iterator[None]:
+    from scheduler.loop import Scheduler
+    from workers.app import make_app
+    from workers.embedded import EmbeddedWorkers
+
+    app = make_app(None)
+    stop = threading.Event()
+    scheduler = Scheduler(settings, url, app)
+    thread = threading.Thread(target=scheduler.run, args=(stop,), name="scheduler", daemon=True)
+    workers = EmbeddedWorkers(app, settings, url, engine=engine, capacity=capacity, post_threads=POST_THREADS)
+    workers.start()
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        workers.stop()

@@ -1,0 +1,130 @@
+"""What is to be rendered: from a script file and options to a plan that can be stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scheduler.errors import SchedulerError
+
+if TYPE_CHECKING:
+    from db.records import ImportPlan, VoiceRecord
+    from db.store import Store
+    from scheduler.scripts.model import ScriptDocument
+
+DEFAULT_PRIORITY = 50
+
+
+class OrderError(SchedulerError):
+    """What was asked for does not go together; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One script and how it is to be rendered."""
+
+    source: Path
+    engine: str = "draft"
+    voice: str | None = None
+    """The narrator; None is the engine's own."""
+    cast: Mapping[str, str] = field(default_factory=dict)
+    """Character → voice."""
+    profile: str = "audiobook"
+    formats: tuple[str, ...] = ("m4b", "mp3", "flac", "vtt")
+    out: str | None = None
+    """Folder or URL; None is '<name>-audio' in the working directory."""
+    script_format: str | None = None
+    language: str | None = None
+    title: str | None = None
+    author: str | None = None
+    slug: str | None = None
+    priority: int = DEFAULT_PRIORITY
+    review: bool = False
+
+    @property
+    def out_url(self) -> str:
+        """Where deliverables go, as a URL."""
+        out = self.out or f"{self.source.stem}-audio"
+        return out if "://" in out else Path(out).absolute().as_uri()
+
+
+def read(order: Order) -> ScriptDocument:
+    """Read the order's script, with its title and author replaced where the order names others. Raises ScriptError."""
+    from scheduler.scripts.model import ReadOptions
+    from scheduler.scripts.registry import read_script
+
+    document = read_script(order.source, format=order.script_format, options=ReadOptions(language=order.language))
+    return replace(
+        document,
+        title=order.title or document.title or order.source.stem,
+        author=document.author if order.author is None else order.author,
+    )
+
+
+def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], store: Store | None) -> ImportPlan:
+    """Cast and plan; the cover goes to ``store``, or nowhere in a dry run. Raises CastingError, ProfileUnknown …"""
+    from db.records import JobOptions
+    from scheduler.casting import cast
+    from scheduler.local.voices import NARRATORS
+    from scheduler.planning import make_plan
+    from synthesis.mastering.profiles import get_profile
+
+    narrator = order.voice or NARRATORS.get(order.engine)
+    if narrator is None:
+        raise OrderError(f"engine {order.engine!r} has no voice of its own: name the narrator with --voice")
+    get_profile(order.profile)
+    casting = cast(document, voices, narrator=narrator, overrides=order.cast)
+    options = JobOptions.model_validate(
+        {"formats": order.formats, "review": order.review, "year": document.year, "cover": _keep_cover(document, store)}
+    )
+    return make_plan(
+        document,
+        casting,
+        slug=order.slug or slug_of(document.title, order.source.stem),
+        source=order.source,
+        source_sha256=sha256_of(order.source),
+        profile=order.profile,
+        options=options,
+        out_url=order.out_url,
+        priority=order.priority,
+    )
+
+
+def slug_of(*candidates: str) -> str:
+    """The first candidate that leaves something of itself in [a-z0-9-], at most 60 characters; else a digest."""
+    for candidate in candidates:
+        plain = unicodedata.normalize("NFKD", candidate).encode("ascii", "ignore").decode("ascii").lower()
+        slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
+        if slug:
+            return slug
+    return "p-" + hashlib.sha256("\0".join(candidates).encode()).hexdigest()[:12]
+
+
+def parse_cast(pairs: Sequence[str]) -> dict[str, str]:
+    """'FOX=draft-2' … as a mapping. Raises OrderError for anything else, and for a character cast twice."""
+    cast: dict[str, str] = {}
+    for pair in pairs:
+        character, mark, voice = pair.partition("=")
+        if not mark or not character.strip() or not voice.strip():
+            raise OrderError(f"--cast {pair!r} is not NAME=VOICE, for example --cast FOX=draft-2")
+        if character.strip() in cast:
+            raise OrderError(f"--cast names {character.strip()!r} twice")
+        cast[character.strip()] = voice.strip()
+    return cast
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _keep_cover(document: ScriptDocument, store: Store | None) -> str | None:
+    if document.cover is None or store is None:
+        return None
+    return store.put_bytes(document.cover, "png" if document.cover.startswith(b"\x89PNG") else "jpg")
