@@ -105,8 +105,7 @@ class Page:
         data = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         path.write_bytes(data)
         raw = subprocess.run(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
-            + ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
             capture_output=True,
             check=True,
         ).stdout
