@@ -1,0 +1,40 @@
+"""Clock times as scripts write them, exact: ``HH:MM:SS.mmm``, ``HH:MM:SS,mmm``, ``MM:SS``, seconds."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+MAX_MS = 2**31 - 1
+"""596 hours: what the database keeps."""
+
+_CLOCK = re.compile(r"(?:(\d{1,12}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,9}))?\Z")
+_SECONDS = re.compile(r"(\d{1,12})(?:[.,](\d{1,9}))?\s*s?\Z")
+_FRAMES = re.compile(r"\d{1,3}:\d{2}:\d{2}[:;]\d{2,3}\Z")
+
+
+def parse_clock(text: str) -> Fraction | None:
+    """Return seconds, or None if it is no time of day or count of seconds."""
+    text = text.strip()
+    match = _CLOCK.match(text)
+    if match is not None:
+        hours, minutes, seconds, digits = match.groups()
+        if int(seconds) > 59 or (hours is not None and int(minutes) > 59):
+            return None
+        return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + _decimals(digits)
+    match = _SECONDS.match(text)
+    return None if match is None else int(match[1]) + _decimals(match[2])
+
+
+def counts_frames(text: str) -> bool:
+    """Whether it is a timecode with a frame number, which says nothing without a frame rate."""
+    return _FRAMES.match(text.strip()) is not None
+
+
+def to_ms(seconds: Fraction) -> int:
+    """Return whole milliseconds, halves away from zero."""
+    return int(seconds * 1000 + Fraction(1, 2))
+
+
+def _decimals(digits: str | None) -> Fraction:
+    return Fraction(int(digits), 10 ** len(digits)) if digits else Fraction(0)

@@ -1,0 +1,153 @@
+"""EPUB 2 and 3: the reading order as sections, titled by the navigation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import PurePath, PurePosixPath
+
+from scheduler.scripts.archive import Archive
+from scheduler.scripts.blocks import Block
+from scheduler.scripts.builder import Builder, Draft, Item
+from scheduler.scripts.languages import by_letters, normal_tag
+from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
+from scheduler.scripts.package import NavPoint, Package, cover_bytes, read_package
+from scheduler.scripts.roles import PASSING_ROLES, skipped_role
+from scheduler.scripts.source import ScriptSource
+from scheduler.scripts.xhtml import Anchor, PageText, read_page
+from scheduler.scripts.xmlsafe import parse_xml
+
+
+class EpubReader:
+    """Reads ``.epub``; everything it skips is counted in the document's notices."""
+
+    name = "epub"
+    suffixes = (".epub",)
+    kind = "audiobook"
+
+    def sniff(self, head: bytes) -> bool:
+        """An EPUB is a zip archive whose first entry says so."""
+        return head.startswith(b"PK\x03\x04") and b"mimetypeapplication/epub+zip" in head[:200]
+
+    def read(self, source: ScriptSource, options: ReadOptions) -> ScriptDocument:
+        """Read an EPUB whole."""
+        with Archive(source) as archive:
+            package = read_package(archive)
+            book = _Book(archive, package, options)
+            book.read()
+            cover = cover_bytes(archive, package)
+        builder = Builder(source.name, options)
+        sections = builder.sections(book.drafts, "chapter")
+        unread = [Rejection(place, reason) for place, reason in package.unread]
+        notices = [Rejection("", f"{count} × {role} left out") for role, count in sorted(book.skipped.items())]
+        return ScriptDocument(
+            title=package.title or PurePath(source.name).stem,
+            author=", ".join(package.authors),
+            language=book.language,
+            kind="audiobook",
+            format=self.name,
+            sections=sections,
+            cover=cover,
+            year=package.year,
+            rejected=(*unread, *book.rejected, *builder.rejected),
+            notices=(*book.notices, *notices),
+        )
+
+
+@dataclass(slots=True)
+class _Book:
+    """Gathers sections while the reading order is walked."""
+
+    archive: Archive
+    package: Package
+    options: ReadOptions
+    drafts: list[Draft] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    rejected: list[Rejection] = field(default_factory=list)
+    notices: list[Rejection] = field(default_factory=list)
+    language: str = ""
+    _untitled: int = 0
+
+    def read(self) -> None:
+        """Read every document of the reading order."""
+        self.language = normal_tag(self.options.language) or self.package.language or ""
+        points: dict[str, list[NavPoint]] = {}
+        for point in self.package.points:
+            points.setdefault(point.path, []).append(point)
+        for item in self.package.spine:
+            roles = self.package.roles.get(item.path, frozenset())
+            role = skipped_role(roles, self.options.include_roles) if len(self.package.spine) > 1 else None
+            if role is not None:
+                self.skipped[role] += 1
+                continue
+            page = self._page(item.path, points.get(item.path, []))
+            self.skipped.update(page.skipped)
+            self.rejected.extend(page.rejected)
+            if not _only_titles_what_was_skipped(page):
+                self._divide(item.path, page, points.get(item.path, []))
+        self.drafts = [draft for draft in self.drafts if draft.items]
+
+    def _page(self, path: str, points: list[NavPoint]) -> PageText:
+        root = parse_xml(self.archive.read(path), self.archive.name, path, lenient=True)
+        if not self.language:
+            text = " ".join("".join(str(part) for part in root.itertext()).split())
+            self.language, sure = by_letters(text)
+            if not sure:
+                self.notices.append(
+                    Rejection("", f"no language is stated: read as {self.language!r}; --language says otherwise")
+                )
+        wanted = frozenset(point.fragment for point in points if point.fragment)
+        return read_page(root, path, self.language, wanted, self.options)
+
+    def _divide(self, path: str, page: PageText, points: list[NavPoint]) -> None:
+        titles = {point.fragment: point.title for point in points}
+        name = PurePosixPath(path).stem
+        lead: list[Item] = []
+        if "" in titles:
+            self.drafts.append(Draft(name, titles[""], []))
+            lead = self.drafts[-1].items
+        opened = "" in titles
+        for item in page.items:
+            if not isinstance(item, Anchor):
+                (self.drafts[-1].items if opened else lead).append(item)
+                continue
+            carried = _trailing_headings_only(self.drafts[-1].items) if opened else self._settle_lead(name, lead)
+            self.drafts.append(Draft(f"{name}-{item.fragment}", titles[item.fragment], carried))
+            opened = True
+        if not opened:
+            self._untold(name, lead)
+
+    def _settle_lead(self, name: str, lead: list[Item]) -> list[Item]:
+        """What stands before the first place the navigation names: titles go with what follows, text with before."""
+        if all(isinstance(item, Block) and item.heading for item in lead):
+            return list(lead)
+        self._untold(name, lead)
+        return []
+
+    def _untold(self, name: str, items: list[Item]) -> None:
+        """Add text that the navigation does not name."""
+        if not items:
+            return
+        if self.package.points and self.options.merge_unlisted and self.drafts:
+            self.drafts[-1].items.extend(items)
+            return
+        self._untitled += 1
+        heading = next((item.text for item in items if isinstance(item, Block) and item.heading), "")
+        self.drafts.append(Draft(name, heading or f"Section {self._untitled}", items))
+
+
+def _trailing_headings_only(items: list[Item]) -> list[Item]:
+    """Take a section that is nothing but titles (Part One) into the one that follows it."""
+    if items and all(isinstance(item, Block) and item.heading for item in items):
+        carried = list(items)
+        items.clear()
+        return carried
+    return []
+
+
+def _only_titles_what_was_skipped(page: PageText) -> bool:
+    """Whether a document is left with the title of something that is not read: 'Contents', 'Notes'."""
+    left_out = any(role not in PASSING_ROLES for role in page.skipped)
+    return left_out and all(
+        isinstance(item, Anchor) or (isinstance(item, Block) and item.heading) for item in page.items
+    )
