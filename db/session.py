@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import exc
 
@@ -72,8 +73,9 @@ def make_engine(url: str, *, pool_size: int = 5, application_name: str = "voicef
 
 def is_transient(error: BaseException) -> bool:
     """Whether running the whole transaction again may help: no connection, deadlock, time limit, restart."""
-    if isinstance(error, exc.OperationalError):
-        state = getattr(error.orig, "sqlstate", None) or ""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if isinstance(cause, psycopg.OperationalError):
+        state = cause.sqlstate or ""
         # 28: wrong password, 3D: no such database, 53100: disk full. Waiting does not cure the first two
         return not state.startswith(("28", "3D"))
     return isinstance(error, exc.DBAPIError) and error.connection_invalidated
@@ -95,12 +97,12 @@ def retry_transient(
     for attempt in range(1, attempts + 1):
         try:
             return fn()
-        except exc.DBAPIError as error:
+        except (exc.DBAPIError, psycopg.Error) as error:  # the latter from COPY, which goes past SQLAlchemy
             if not is_transient(error):
                 raise
             waited = clock() - started
             if attempt == attempts or waited >= deadline_s:
-                raise DatabaseUnavailable(attempt, waited, str(error.orig).strip()) from error
+                raise DatabaseUnavailable(attempt, waited, str(getattr(error, "orig", error)).strip()) from error
             pause = min(3.0, 0.05 * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
             sleep(min(pause, max(0.0, deadline_s - waited)))
     raise DatabaseUnavailable(attempts, clock() - started, "no attempt was allowed")
