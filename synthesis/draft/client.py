@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from synthesis.draft import frames
-from synthesis.errors import EngineError, VoiceMissing
+from synthesis.errors import EngineError, TextError, VoiceMissing
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +72,12 @@ class HostClient:
         return process
 
     def speak(self, request: Mapping[str, Any]) -> bytes:
-        """int16 mono samples for one line. Raises EngineError when the line failed or took the host with it."""
+        """int16 mono samples for one line. Raises TextError, and EngineError when the line took the host with it."""
         reply, pcm = self._exchange(frames.pack(request))
         if reply["ok"]:
             return pcm
+        if reply["kind"] == "text":
+            raise TextError(str(reply["reason"]), str(request["text"]))
         raise EngineError("draft", str(reply["reason"]))
 
     def _exchange(self, request: bytes) -> tuple[dict[str, Any], bytes]:

@@ -16,11 +16,15 @@ _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 MAX_AUDIO_S = 900
-"""Synthesis stops here: longer than any line, shorter than anything that would hurt."""
+"""Longest line: synthesis stops there."""
 
 
 class EspeakFailed(Exception):
     """The library refused; the message says what."""
+
+
+class LineTooLong(EspeakFailed):
+    """The text makes more than MAX_AUDIO_S of speech."""
 
 
 class _Voice(ctypes.Structure):
@@ -74,7 +78,7 @@ class Espeak:
             index += 1
 
     def speak(self, text: str, *, voice: str, rate: int, pitch: int, pitch_range: int) -> bytes:
-        """Native-endian int16 mono samples at ``sample_rate``. Raises EspeakFailed.
+        """Native-endian int16 mono samples at ``sample_rate``. Raises EspeakFailed, LineTooLong.
 
         ``voice`` is a language with an optional variant ('en+f2'), ``rate`` in words per minute, ``pitch`` and
         ``pitch_range`` 0 … 99. What comes out depends on everything this process has said before.
@@ -90,4 +94,6 @@ class Espeak:
         status = self._lib.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None)
         if status != 0:
             raise EspeakFailed(f"espeak-ng returned {status}")
+        if len(self._pcm) > self._limit:
+            raise LineTooLong(f"the line makes more than {MAX_AUDIO_S} s of speech; split it")
         return bytes(self._pcm)

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthesis.draft import frames
-from synthesis.draft.espeak import Espeak, EspeakFailed
+from synthesis.draft.espeak import Espeak, EspeakFailed, LineTooLong
 
 LINE_LIMIT_S = 60
 """Longest time one line may take (normally about 2 ms per second of speech)."""
@@ -94,7 +94,8 @@ def _child_main(espeak: Espeak, request: Mapping[str, Any], send: int) -> None:
             )
             reply = frames.pack({"ok": True}, pcm)
         except EspeakFailed as error:
-            reply = frames.pack({"ok": False, "kind": "refused", "reason": str(error)})
+            kind = "text" if isinstance(error, LineTooLong) else "refused"
+            reply = frames.pack({"ok": False, "kind": kind, "reason": str(error)})
         frames.write_all(send, reply)
         status = 0
     finally:

@@ -7,8 +7,8 @@ import unicodedata
 
 from synthesis.errors import TextError
 
-MAX_CHARACTERS = 20_000
-"""Longest line: about 20 minutes of speech; a line is a sentence, so anything near this is not one."""
+MAX_CHARACTERS = 5_000
+"""Longest text: some minutes of speech; a line is a sentence or two, so anything near this is not one."""
 
 _FULL_AND_HALF_WIDTH = re.compile("[\uff01-\uff5e]+|[\uff61-\uff9f]+")
 _HAN = "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -17,7 +17,7 @@ _KANA_VOWELLED = "\u3041-\u3096\u30a1-\u30fa"
 
 # Letters that are announced one by one wherever the language is not in the set. A lone Greek or Cyrillic letter has a
 # name worth hearing; of these two scripts and the others below, only words are refused.
-_CYRILLIC = frozenset({"ba", "be", "bg", "bs", "cv", "hr", "kk", "ky", "mk", "nog", "ru", "sr", "tk", "tt", "uk", "uz"})
+_CYRILLIC = frozenset({"ba", "be", "bg", "bs", "hr", "kk", "ky", "mk", "nog", "ru", "sr", "tk", "tt", "uk", "uz"})
 _ARABIC = frozenset({"ar", "fa", "sd", "ug", "ur"})
 _SCRIPTS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = (
     ("Chinese characters", re.compile(f"[{_HAN}]"), frozenset({"cmn", "yue"})),
