@@ -30,9 +30,10 @@ _LENGTH_TOLERANCE_MS = 60
 """Encoders pad to whole frames; players are told, but not every decoder listens."""
 _LAME_EFFORT = "7"
 """libmp3lame's speed setting; see benchmarks/mastering.py."""
+_LAME_SCALE = ((160, 0.95), (192, 0.97), (224, 0.98))
+"""libmp3lame turns its input down at low bit rates (by its own table, with no switch): (up to kbps, factor)."""
 _AAC_TOOLS = ["-aac_coder", "fast"]
 """Half again as fast as the default search and, at this rate, nearer to the original (30 dB by SNR)."""
-_M4A_CHECK_RATE = 44_100
 _MUXERS: Mapping[Kind, list[str]] = {
     "mp3": ["-id3v2_version", "3", "-write_id3v1", "1", "-f", "mp3"],
     "flac": ["-f", "flac"],
@@ -86,7 +87,7 @@ def encode_track(
             job = _Job(master, info, kind, profile, tags, _write_cover(cover, Path(folder), str(dst)))
             for left in reversed(range(_ATTEMPTS)):
                 _encode(job, aside, gain_db)
-                made = check_encoded(aside, kind)
+                made = check_encoded(aside, kind, aac_rate=profile.lossy_rate)
                 over = made.true_peak_dbtp - profile.ceiling_dbtp
                 if kind == "flac" or over <= 0 or not left:
                     break
@@ -99,9 +100,9 @@ def encode_track(
     return replace(made, path=dst, gain_db=round(gain_db, 3))
 
 
-def check_encoded(path: Path, kind: Kind) -> EncodedFile:
-    """Decode a file and measure it. Raises AudioUnreadable when it cannot be decoded."""
-    rate, blocks = _decoded(path, kind)
+def check_encoded(path: Path, kind: Kind, *, aac_rate: int = 44_100) -> EncodedFile:
+    """Decode a file and measure it, M4A at ``aac_rate``. Raises AudioUnreadable when it cannot be decoded."""
+    rate, blocks = _decoded(path, kind, aac_rate)
     loudness, level, peak = LoudnessMeter(rate), LevelMeter(rate), TruePeakMeter()
     samples = 0
     for block in blocks:
@@ -137,9 +138,10 @@ def _encode(job: _Job, aside: Path, gain_db: float) -> None:
         args = _command(job, ["-i", f"file:{job.master}"], ["-c:a", "copy"], aside)
         run_ffmpeg(args, target=str(aside), timeout_s=timeout_s)
         return
-    wanted = rate if job.kind == "flac" else job.profile.mp3_rate
+    wanted = rate if job.kind == "flac" else job.profile.lossy_rate
     source = ["-f", "f32le", "-ar", str(wanted), "-ac", "1", "-i", "pipe:0"]
-    feed = _resampled(_read(job.master), rate, wanted, gain_db)
+    lost_db = _lame_loss_db(job.profile.mp3_kbps) if job.kind == "mp3" else 0.0
+    feed = _resampled(_read(job.master), rate, wanted, gain_db - lost_db)
     args = _command(job, source, _codec(job.kind, job.profile), aside)
     run_ffmpeg(args, target=str(aside), timeout_s=timeout_s, feed=feed)
 
@@ -164,6 +166,11 @@ def _codec(kind: Kind, profile: Profile) -> list[str]:
     return ["-c:a", "flac", "-sample_fmt", "s32", "-bits_per_raw_sample", "24"]
 
 
+def _lame_loss_db(kbps: int) -> float:
+    """Level that libmp3lame takes away, in dB (0 or less)."""
+    return to_db(next((factor for most, factor in _LAME_SCALE if kbps <= most), 1.0))
+
+
 def _write_cover(cover: bytes | None, folder: Path, target: str) -> Path | None:
     if cover is None:
         return None
@@ -175,10 +182,10 @@ def _write_cover(cover: bytes | None, folder: Path, target: str) -> Path | None:
     raise EncodeError(target, "the cover is neither JPEG nor PNG")
 
 
-def _decoded(path: Path, kind: Kind) -> tuple[int, Iterator[Samples]]:
+def _decoded(path: Path, kind: Kind, aac_rate: int) -> tuple[int, Iterator[Samples]]:
     """Rate and samples of a file. MP3 and FLAC by libsndfile, which did not write them; AAC by ffmpeg."""
     if kind == "m4a":
-        return _M4A_CHECK_RATE, decode_pipe(path, _M4A_CHECK_RATE)
+        return aac_rate, decode_pipe(path, aac_rate, strict=True)
     return _info(path).samplerate, _read(path)
 
 

@@ -54,15 +54,18 @@ def run_ffmpeg(
             raise EncodeError(target, _tail(complaints) or f"ffmpeg ended with {process.returncode}")
 
 
-def decode_pipe(path: Path, rate: int, *, block: int = 480_000) -> Iterator[Samples]:
+def decode_pipe(path: Path, rate: int, *, block: int = 480_000, strict: bool = False) -> Iterator[Samples]:
     """Decode the audio of any file ffmpeg reads: mono at ``rate`` Hz, float32 blocks of shape (samples,), streamed.
 
-    Several channels are mixed to one. Blocks hold ``block`` samples, the last one fewer. Raises AudioUnreadable when
-    the file holds no audio, is damaged, or nothing comes for a minute.
+    Several channels are mixed to one, their average. Blocks hold ``block`` samples, the last one fewer. Damaged frames
+    are passed over, as players do, unless ``strict``. Raises AudioUnreadable when the file holds no audio, is damaged
+    throughout (with ``strict``: anywhere), or nothing comes for a minute.
     """
-    source = ["-xerror", "-i", f"file:{path}", "-map", "0:a:0", "-vn"]
+    source = [*(["-xerror"] if strict else []), "-i", f"file:{path}", "-map", "0:a:0", "-vn"]
     command = [ffmpeg_exe(), "-hide_banner", "-nostdin", "-v", "error", "-threads", "1", *source]
-    command += ["-ac", "1", "-ar", str(rate), "-f", "f32le", "pipe:1"]
+    # without the limit ffmpeg's float mix of two equal channels is 3 dB too loud
+    mix = f"aresample={rate}:ochl=mono:rematrix_maxval=1"
+    command += ["-af", mix, "-ac", "1", "-ar", str(rate), "-f", "f32le", "pipe:1"]
     with (
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints) as process,

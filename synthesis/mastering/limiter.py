@@ -8,7 +8,7 @@ from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from synthesis.audio import Samples
 from synthesis.mastering.loudness import from_db, to_db
-from synthesis.mastering.truepeak import REACH, frame_bounds, interpolated_peaks
+from synthesis.mastering.truepeak import FRAME, REACH, frame_bounds, frame_peaks
 
 _HOLD = 480
 """Half width in samples (10 ms at 48 kHz) of the minimum filter, and of the smoothing after it: the look-ahead is twice
@@ -17,7 +17,6 @@ _SMOOTH = _HOLD + 1
 """Length of each of the two boxes; together they reach exactly as far as the minimum was held, so that the smoothed
 gain at a peak is never above the gain that the peak asks for."""
 _CONTEXT = 2 * _HOLD + REACH
-_FRAME = 1024
 _MARGIN_DB = 0.02
 """For what interpolates between two samples of slightly different gain."""
 _AUDIBLE = from_db(-0.01)
@@ -84,15 +83,13 @@ class TruePeakLimiter:
 
     def _wanted_gain(self, padded: Samples) -> NDArray[np.float32] | None:
         """Gain each sample's true peak asks for, at most 1; None when all of it is 1."""
-        bounds = frame_bounds(padded, _FRAME)
-        hot = np.flatnonzero(bounds > self._limit)
+        hot = np.flatnonzero(frame_bounds(padded) > self._limit)
         if len(hot) == 0:
             return None
-        wanted = np.ones(len(padded) - 2 * REACH + 1, np.float32)
-        for index in hot:
-            start = int(index) * _FRAME
-            peaks = interpolated_peaks(padded[start : start + _FRAME + 2 * REACH - 1])
-            wanted[start : start + len(peaks)] = self._limit / np.maximum(peaks, self._limit)
+        count = len(padded) - 2 * REACH + 1
+        wanted = np.ones(-(-count // FRAME) * FRAME, np.float32)
+        wanted.reshape(-1, FRAME)[hot] = self._limit / np.maximum(frame_peaks(padded, hot), self._limit)
+        wanted = wanted[:count]
         return wanted if float(wanted.min()) < 1.0 else None
 
 

@@ -76,8 +76,10 @@ def measure_take(part: Part) -> TakeMeasure:
         levels: list[NDArray[np.float32]] = []
         total = 0
         for block in _blocks(part, file, frame * _BLOCK_FRAMES, int(file.frames)):
-            meter.add(block)
             levels.append(_frame_rms(block, frame))
+            if not np.isfinite(levels[-1]).all():
+                raise PartUnusable(part.key, str(part.path), "holds samples that are not finite")
+            meter.add(block)
             total += len(block)
     heard = _heard(np.concatenate(levels))
     if heard is None:
@@ -130,7 +132,7 @@ def _opened(part: Part) -> sf.SoundFile:
 
 
 def _blocks(part: Part, file: sf.SoundFile, size: int, count: int) -> Iterator[Samples]:
-    """Read exactly ``count`` samples in blocks of ``size``, all finite."""
+    """Read exactly ``count`` samples in blocks of ``size``."""
     left = count
     while left > 0:
         try:
@@ -139,8 +141,6 @@ def _blocks(part: Part, file: sf.SoundFile, size: int, count: int) -> Iterator[S
             raise PartUnusable(part.key, str(part.path), f"cannot be read: {error}") from error
         if len(block) == 0:
             raise PartUnusable(part.key, str(part.path), f"ends {left} samples early")
-        if not np.isfinite(np.dot(block, block)):
-            raise PartUnusable(part.key, str(part.path), "holds samples that are not finite")
         left -= len(block)
         yield block
 
@@ -151,7 +151,7 @@ def _frame_rms(block: Samples, frame: int) -> NDArray[np.float32]:
     rms = np.sqrt(np.einsum("ij,ij->i", rows, rows) / frame)
     rest = block[whole * frame :]
     if len(rest):
-        rms = np.append(rms, np.sqrt(np.dot(rest, rest) / len(rest)))
+        rms = np.append(rms, np.sqrt(np.einsum("i,i->", rest, rest) / len(rest)))
     return np.asarray(rms, dtype=np.float32)
 
 

@@ -24,6 +24,7 @@ from synthesis.mastering.measurements import LEVEL_FLOOR_DB, LOUDNESS_FLOOR_LUFS
 from synthesis.mastering.meter import LevelMeter, MasterMeter
 from synthesis.mastering.profiles import MASTER_RATE, Profile
 from synthesis.mastering.takes import Part
+from synthesis.watermark.embedder import Embedder
 
 __all__ = ["MasteredTrack", "Offset", "Part", "WatermarkSpec", "master_track"]
 
@@ -120,8 +121,6 @@ def _marked(blocks: Iterator[Samples], watermark: WatermarkSpec | None) -> Itera
     if watermark is None:
         yield from blocks
         return
-    from synthesis.watermark import Embedder
-
     embedder = Embedder(watermark.key, watermark.payload, MASTER_RATE)
     for block in blocks:
         yield embedder.process(block)
