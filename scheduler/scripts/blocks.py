@@ -105,4 +105,4 @@ def plain_block(text: str, language: str, place: str, *, heading: bool = False, 
 
 def is_scene_break(text: str) -> bool:
     """Whether a paragraph is only the ornament between two scenes, such as ``* * *``."""
-    return bool(text) and len(text) <= 40 and _SCENE.match(text) is not None
+    return bool(text) and len(text) <= 200 and _SCENE.match(text) is not None

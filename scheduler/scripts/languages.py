@@ -66,7 +66,7 @@ def by_letters(text: str) -> tuple[str, bool]:
     """
     sample = text[:_SAMPLE_CHARS]
     han, kana, latin = len(_HAN.findall(sample)), len(_KANA.findall(sample)), len(_LATIN.findall(sample))
-    if kana and kana * 4 >= han and kana + han > latin:
+    if kana and kana * 10 >= han and kana + han > latin:
         return "ja", True
     if han and han > latin:
         return "zh", True

@@ -23,7 +23,7 @@ _FENCE = re.compile(r"\s{0,3}:{3,}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*\Z")
+_ATTRIBUTES = re.compile(r"\{(?:[:#.]|[\w-]+=[\"'])[^{}]*\}")
 _NOTE_MARK = re.compile(r"\[\^[^\[\]\s]+\]")
 _NOTE_TEXT = re.compile(r"\s{0,3}\[\^[^\[\]\s]+\]:")
 _SECTION_LEVEL = 2
@@ -84,6 +84,7 @@ class _Walk:
         self.language = "en"
         self.assumed = False
         self._speakers = Speakers.start(file)
+        self._before = 0
 
     def run(self, lines: list[str]) -> None:
         """Read the lines, whose numbers are those of the file."""
@@ -129,19 +130,25 @@ class _Walk:
         return self.drafts[-1].items
 
     def _heading(self, inline: Token, level: int, line: int) -> None:
-        pieces = list(self._pieces(inline, line))
-        if pieces:
-            pieces[-1] = Piece(_ATTRIBUTES.sub("", pieces[-1].text), character=pieces[-1].character)
-        block = Block(tidy(pieces), self.language, f"line {line}", True, level)
+        block = Block(tidy(self._pieces(inline, line)), self.language, f"line {line}", True, level)
         if not block.text:
             return
         if level <= _SECTION_LEVEL:
-            only_headings = all(isinstance(item, Block) and item.heading for item in self._items)
-            if not self._items or only_headings:
-                self.drafts[-1] = Draft(block.text, block.text, self._items)
-            else:
-                self.drafts.append(Draft(block.text, block.text, []))
+            self._section(block)
         self._items.append(block)
+
+    def _section(self, heading: Block) -> None:
+        """Open a section; a title with nothing below it goes with the next, unless what it stood over is not read."""
+        only_headings = all(isinstance(item, Block) and item.heading for item in self._items)
+        if self._items and not only_headings:
+            self.drafts.append(Draft(heading.text, heading.text, []))
+            self._before = sum(self.skipped.values())
+            return
+        left_out = sum(self.skipped.values()) > self._before
+        if self._items and left_out:
+            self.skipped["titles over what is not read"] += 1
+        self._before = sum(self.skipped.values())
+        self.drafts[-1] = Draft(heading.text, heading.text, [] if left_out else self._items)
 
     def _paragraph(self, token: Token, line: int) -> None:
         if _NOTE_TEXT.match(token.content):
@@ -161,7 +168,8 @@ class _Walk:
             if text is None:
                 yield LINE_BREAK
                 continue
-            yield from self._speakers.pieces(text, line)
+            plain = _ATTRIBUTES.sub(lambda match: "\n" * match[0].count("\n"), text)
+            yield from self._speakers.pieces(plain, line)
             line += text.count("\n")
 
 

@@ -193,7 +193,8 @@ def _read_spine(root: etree._Element, items: dict[str, Item], archive: Archive, 
             seen.add(item.path)
             package.spine.append(SpineItem(item.path, item.properties))
     if not package.spine:
-        raise ScriptUnreadable(archive.name, base, "its reading order names no document that can be read")
+        why = f" ({': '.join(package.unread[0])})" if package.unread else ""
+        raise ScriptUnreadable(archive.name, base, f"its reading order names no document that can be read{why}")
 
 
 def _prose(items: dict[str, Item], identity: str) -> Item | None:

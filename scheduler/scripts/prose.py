@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from scheduler.scripts.languages import normal_tag
+from scheduler.scripts.segmentation import spoken_length
 
 _NUMBER = (
     r"(?:[0-9]+|[ivxlcdm]+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
@@ -32,7 +33,7 @@ _CJK_NAMED = re.compile(
     r"(?:序章|終章|终章|序言|尾声|尾聲|楔子|引子|前言|自序|後記|后记|あとがき|まえがき|プロローグ|エピローグ)\s*"
 )
 _UNDERLINE = re.compile(r"\s*(?:=+|-+|~+|\*+|＝+)\s*")
-_SENTENCE_END = re.compile(r"[.!?。！？…:;,，、；：][\"”’'»」』）)]*\s*\Z")
+_SENTENCE_END = re.compile(r"[.!?。！？…:;,，、；：︰﹕][\"”’'»」』）)]*\s*\Z")
 _MAX_TITLE_CHARS = 80
 
 _START = re.compile(r"^\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG.*$", re.IGNORECASE)
@@ -132,22 +133,31 @@ def _is_double_spaced(blocks: list[Paragraph]) -> bool:
     single = [block for block in blocks if len(block.lines) == 1]
     if len(blocks) < 20 or len(single) < 0.95 * len(blocks):
         return False
-    long = max(len(block.lines[0].strip()) for block in single)
-    full = [b for b in single if len(b.lines[0].strip()) > 0.8 * long]
-    cut_off = [b for b in full if not _SENTENCE_END.search(b.lines[0])]
-    return long < 120 and len(full) > 0.3 * len(single) and len(cut_off) > 0.5 * len(full)
+    full = [block for block in single if _is_full(block, _width(blocks))]
+    cut_off = [block for block in full if not _SENTENCE_END.search(block.lines[0])]
+    return _width(blocks) < 120 and len(full) > 0.3 * len(single) and len(cut_off) > 0.5 * len(full)
+
+
+def _width(blocks: list[Paragraph]) -> int:
+    """The column at which a text is wrapped: nine lines in ten are not longer."""
+    lengths = sorted(len(block.lines[-1].strip()) for block in blocks)
+    return lengths[len(lengths) * 9 // 10]
+
+
+def _is_full(block: Paragraph, width: int) -> bool:
+    return len(block.lines[-1].strip()) >= 0.85 * width
 
 
 def _rejoined(blocks: list[Paragraph]) -> list[Paragraph]:
-    long = max(len(block.lines[0].strip()) for block in blocks)
+    width = _width(blocks)
     done: list[Paragraph] = []
     for block in blocks:
-        goes_on = done and block.gap <= 1 and len(done[-1].lines[-1].strip()) > 0.8 * long and not is_title(block)
-        if goes_on:
-            last = done[-1]
-            done[-1] = Paragraph((*last.lines, *(line.strip() for line in block.lines)), last.number, last.gap)
+        lines = tuple(line.strip() for line in block.lines)
+        last = done[-1] if done else None
+        if last is not None and block.gap <= 1 and _is_full(last, width) and not is_title(block):
+            done[-1] = Paragraph((*last.lines, *lines), last.number, last.gap)
         else:
-            done.append(Paragraph(tuple(line.strip() for line in block.lines), block.number, block.gap))
+            done.append(Paragraph(lines, block.number, block.gap))
     return done
 
 
@@ -232,7 +242,8 @@ def stands_alone(paragraph: Paragraph, following: Paragraph | None) -> bool:
         len(paragraph.lines) == 1
         and paragraph.gap >= 2
         and following is not None
-        and len(line) <= 60
+        and spoken_length(line) <= 60
+        and "。" not in line
         and any(char.isalnum() for char in line)
         and not _SENTENCE_END.search(line)
         and not line.startswith(("“", '"', "「", "—", "-", "*"))

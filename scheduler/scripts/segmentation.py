@@ -27,6 +27,14 @@ _TAIL_CHARS = 20
 _CLOSERS = "\"”’'»」』）)】〉》］]"
 _ENDS_IN_QUOTE = re.compile(r"[\"”’'»」』]\s*\Z")
 _ENDS_OPEN = re.compile(r"(?:…|\.\.\.|[\"”’»」』])\s*\Z")
+_TITLES = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Messrs|Mme|Mlle|Dr|Prof|St|Rev|Hon|Gen|Col|Maj|Capt|Lieut|Lt|Sgt|Sr|Mt|Ft|Gov|Sen|Rep|vs|viz|cf|Hr|Fr)"
+    r"|(?<![\w.])[A-Z])\.[\"”’]?\s*\Z"
+)
+_BEFORE_NUMBER = re.compile(
+    r"\b(?:[Nn]os?|[Vv]ols?|[Ff]igs?|pp?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]q|[Cc]a|c|[Bb]k|Nr|Abb|Bd|S)\.\s*\Z"
+)
+_LITTLE_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{1,3}\.\s*\Z")
 _JA_PARTICLE = re.compile(r"(?:と|って|などと|なんて|という|、)")
 _BREAKS = (
     re.compile(rf"(?:[.!?…]+[{re.escape(_CLOSERS)}]*(?=\s)|[。！？…]+[{re.escape(_CLOSERS)}]*)\s*"),
@@ -75,13 +83,17 @@ def _sentences(text: str, language: str) -> list[Span]:
 
 
 def _belongs(before: str, part: str, language: str) -> bool:
-    """Whether ``part`` goes on with the sentence before: attribution after a quotation, a lower-case continuation."""
+    """Whether ``part`` goes on: attribution after a quotation, lower case, a name after a title."""
     start = part.lstrip()
     if not start or not speakable(start):
         return True
     if language == "ja" and _ENDS_IN_QUOTE.search(before) and _JA_PARTICLE.match(start):
         return True
-    return start[0].islower() and _ENDS_OPEN.search(before) is not None
+    if start[0].islower():
+        return _ENDS_OPEN.search(before) is not None or _LITTLE_WORD.search(before) is not None
+    if start[0].isdigit() and _BEFORE_NUMBER.search(before):
+        return True
+    return start[0].isupper() and _TITLES.search(before) is not None
 
 
 def _cut_at(spans: list[Span], breaks: Sequence[int]) -> list[Span]:

@@ -84,7 +84,9 @@ def _notices(encoding: str, notes: int, body: Body) -> list[Rejection]:
 
 
 def _drafts(found: list[Paragraph], language: str, title: str, speakers: Speakers) -> list[Draft]:
-    by_words = any(is_title(paragraph) for paragraph in found)
+    first = next((number for number, paragraph in enumerate(found) if is_title(paragraph)), None)
+    # one story of a collection may have numbered chapters, and the others only their titles
+    by_words = first is not None and first < 0.25 * len(found)
     drafts = [Draft(title, title, [])]
     for number, paragraph in enumerate(found):
         if is_contents(paragraph):

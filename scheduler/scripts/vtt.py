@@ -16,7 +16,7 @@ from scheduler.scripts.languages import by_letters, normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument, ScriptSection
 from scheduler.scripts.source import ScriptSource
 
-_TIMING = re.compile(r"\s*([\d:.]+)\s*-->\s*([\d:.]+)(?:\s+\S.*)?\s*\Z")
+_TIMING = re.compile(r"[ \t\f]*([\d:.]+)[ \t\f]*-->[ \t\f]*([\d:.]+)(?:[ \t\f]+\S.*)?[ \t\f]*\Z")
 _MARK = re.compile(r"<(/?)([a-z]*)((?:\.[^\s<>]*)?)(?:\s+([^<>]*))?>|<\d[\d:.]*>", re.IGNORECASE)
 _HEADER = re.compile(r"(Language|Title)\s*:\s*(.+)\Z", re.IGNORECASE)
 

@@ -1,0 +1,150 @@
+"""From a script and its casting to what the database stores: lines with voice, pause, seed and digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from db.digest import line_digest, script_digest, seed_for
+from db.records import ImportPlan, JobOptions, PlannedLine, PlannedSection, VoiceRecord
+from scheduler.casting import Casting
+from scheduler.scripts.errors import ScriptEmpty, ScriptUnreadable
+from scheduler.scripts.model import Boundary, ScriptDocument, ScriptLine, ScriptSection
+
+PAUSES_MS: Mapping[Boundary, int] = MappingProxyType(
+    {
+        "sentence": 350,
+        "paragraph": 700,
+        "heading": 1000,
+        "scene": 1500,
+        "section": 0,  # the silence at the end of a track is JobOptions.tail_ms
+    }
+)
+"""Silence after a line, in milliseconds, by what follows it."""
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+def source_sha256(path: Path) -> str:
+    """Return the sha256 of a file, read in blocks. Raises ScriptUnreadable."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise ScriptUnreadable(str(path), "", f"cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()
+
+
+def make_plan(
+    document: ScriptDocument,
+    casting: Casting,
+    *,
+    slug: str,
+    source_name: str,
+    source_sha256: str,
+    profile: str,
+    options: JobOptions,
+    out_url: str,
+    priority: int = 0,
+    title: str | None = None,
+    pauses: Mapping[Boundary, int] = PAUSES_MS,
+) -> ImportPlan:
+    """Plan the render of a script. Raises ScriptEmpty when it has no line that is spoken.
+
+    Lines that are not speech stay out of the plan. The seed of a line comes from the production, the character and the
+    words, not from where the line stands, so that moving a line or a chapter changes no digest.
+    """
+    planner = _Planner(slug, casting, pauses)
+    sections = tuple(planned for section in document.sections if (planned := planner.section(section)) is not None)
+    if not sections:
+        raise ScriptEmpty(source_name, "", "has no line that is spoken, only sounds")
+    return ImportPlan(
+        slug=slug,
+        title=title or document.title,
+        author=document.author,
+        language=document.language,
+        kind=document.kind,
+        priority=priority,
+        source_name=source_name,
+        source_sha256=source_sha256,
+        format=document.format,
+        digest=_plan_digest(document, title or document.title, sections, profile, options),
+        out_url=out_url,
+        profile=profile,
+        options=options,
+        sections=sections,
+    )
+
+
+def _plan_digest(
+    document: ScriptDocument, title: str, sections: tuple[PlannedSection, ...], profile: str, options: JobOptions
+) -> str:
+    """Everything that changes the deliverables, and nothing else: where they go and how urgent they are does not."""
+    parts = [
+        [
+            section.key,
+            section.kind,
+            section.title,
+            [[line.key, line.digest, line.pause_ms, line.character, line.text] for line in section.lines],
+        ]
+        for section in sections
+    ]
+    head = [title, document.author, document.language, document.kind, profile, options.model_dump(mode="json")]
+    return script_digest([head, parts])
+
+
+class _Planner:
+    """Plans the sections of one script; counts equal lines so that each has its own seed."""
+
+    def __init__(self, slug: str, casting: Casting, pauses: Mapping[Boundary, int]) -> None:
+        self._slug = slug
+        self._casting = casting
+        self._pauses = pauses
+        self._seen: Counter[tuple[str, str]] = Counter()
+
+    def section(self, section: ScriptSection) -> PlannedSection | None:
+        """Plan one section; None if nobody speaks in it."""
+        lines = [line for line in section.lines if line.kind == "speech"]
+        if not lines:
+            return None
+        planned = tuple(self._line(line, last=number + 1 == len(lines)) for number, line in enumerate(lines))
+        return PlannedSection(section.key, section.kind, section.title, planned)
+
+    def _line(self, line: ScriptLine, *, last: bool) -> PlannedLine:
+        voice = self._casting.voice_of(line)
+        character = self._casting.name_of(line)
+        spoken = line.said
+        self._seen[character, spoken] += 1
+        seed = seed_for(self._slug, character, spoken, str(self._seen[character, spoken]))
+        return PlannedLine(
+            key=line.key,
+            kind=line.kind,
+            character=character,
+            text=line.text,
+            spoken=spoken,
+            language=line.language,
+            pause_ms=self._pause(line, last=last),
+            voice_id=voice.id,
+            engine=voice.engine,
+            seed=seed,
+            digest=_digest(line, spoken, voice, seed),
+            in_ms=line.in_ms,
+            out_ms=line.out_ms,
+            direction=dict(line.direction),
+        )
+
+    def _pause(self, line: ScriptLine, *, last: bool) -> int:
+        if line.pause_ms is not None:
+            return line.pause_ms
+        return self._pauses["section"] if last else self._pauses[line.boundary]
+
+
+def _digest(line: ScriptLine, spoken: str, voice: VoiceRecord, seed: int) -> str:
+    return line_digest(
+        spoken, line.language, voice.digest, dict(line.direction), voice.engine, voice.engine_version, seed
+    )
