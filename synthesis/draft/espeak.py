@@ -89,6 +89,7 @@ class Espeak:
         for parameter, value in settings.items():
             if self._lib.espeak_SetParameter(parameter, value, 0) != 0:
                 raise EspeakFailed(f"espeak-ng refused parameter {parameter} = {value}")
+        self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))  # it seeds its noise with the time of day when it starts
         self._pcm.clear()
         data = text.encode() + b"\0"
         status = self._lib.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None)
