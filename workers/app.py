@@ -1,0 +1,49 @@
+"""The Celery application. Importing this does nothing and knows neither database nor engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celery import Celery
+
+from workers.contract import POST_QUEUE
+from workers.settings import celery_settings, dead_queue, engine_queue, farm_queue, in_process
+
+
+def make_app(broker_url: str | None) -> Celery:
+    """Make the farm's application for one process; ``None`` gives the in-process transport.
+
+    Nothing is connected and no current application is set, so two of them can live in one process (tests).
+    """
+    app = Celery("voicefarm", set_as_current=False)
+    app.conf.update(celery_settings(broker_url))
+    return app
+
+
+def add_line_queues(app: Celery, engines: Iterable[str]) -> list[str]:
+    """Make the queues of these engines known to the application; returns their names. Touches no broker."""
+    memory = in_process(app.conf.broker_url)
+    names = []
+    for engine in engines:
+        queue = engine_queue(engine, memory=memory)
+        if queue.name not in app.amqp.queues:
+            app.amqp.queues.add(queue)
+        names.append(queue.name)
+    return names
+
+
+def declare_queues(app: Celery, engines: Iterable[str]) -> list[str]:
+    """Declare the post queue, the dead-letter queue and the queues of these engines at the broker.
+
+    Safe to repeat, and repeated after a broker lost its data. Returns the names of the line queues. Raises
+    ``kombu.exceptions.OperationalError`` when the broker cannot be reached.
+    """
+    memory = in_process(app.conf.broker_url)
+    names = add_line_queues(app, engines)
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=3, interval_start=0.2, interval_step=0.5)
+        channel = connection.default_channel
+        queues = [dead_queue(memory=memory), farm_queue(POST_QUEUE, memory=memory)]
+        for queue in (*queues, *(app.amqp.queues[name] for name in names)):
+            queue(channel).declare()
+    return names

@@ -1,0 +1,130 @@
+"""A job's tracks become deliverables in place: M4B, MP3, FLAC and VTT files, the report, and the manifest last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from db.records import DeliverySection, DeliveryWork, NewDeliverable
+from db.store import Store
+from synthesis.deliverables.m4b import Chapter, build_m4b
+from synthesis.deliverables.manifest import build_manifest
+from synthesis.deliverables.report import render_report
+from workers.bench import PostBench
+from workers.labels import safe_name, tags, track_name
+from workers.papers import DeliveredFile, manifest_data, report_data
+from workers.shelf import MANIFEST, Shelf, is_safe, open_shelf
+from workers.takes import fetch, sha256_of, spoken_lines
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A file ready to be put in place."""
+
+    path: Path
+    file: DeliveredFile
+
+
+def deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
+    """Put everything in place and return what is there now.
+
+    What is there already and unchanged is not written again; what a former delivery left and this one does not have
+    is removed. Raises DeliveryRefused, StoreError, SynthesisError.
+    """
+    shelf = open_shelf(work.out_url)
+    former = shelf.manifest()
+    with bench.workspace() as place:
+        files: list[DeliveredFile] = []
+        for parcel in _audio_parcels(bench.store, work, place):
+            _put(shelf, parcel)
+            files.append(parcel.file)
+        made_at = datetime.now(UTC)
+        software = f"voicefarm {version('voicefarm')}"
+        report = _paper(place / REPORT, "report", render_report(report_data(work, files, made_at, software)))
+        _put(shelf, report)
+        files.append(report.file)
+        document = json.dumps(
+            build_manifest(manifest_data(work, files, made_at, software)), ensure_ascii=False, indent=1
+        )
+        manifest = _paper(place / MANIFEST, "manifest", document + "\n")
+        _put(shelf, manifest)  # last: whoever sees it sees everything it lists
+        _remove_former(shelf, former, {file.name for file in files} | {MANIFEST})
+    return [NewDeliverable(file.kind, file.name, file.sha256, file.size) for file in (*files, manifest.file)]
+
+
+def _put(shelf: Shelf, parcel: Parcel) -> None:
+    if not shelf.holds(parcel.file.name, parcel.file.sha256, parcel.file.size):
+        shelf.put(parcel.path, parcel.file.name)
+
+
+def _remove_former(shelf: Shelf, former: dict[str, object] | None, keep: set[str]) -> None:
+    entries = (former or {}).get("files")
+    for entry in entries if isinstance(entries, list) else ():
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str) and name not in keep and is_safe(name):
+            shelf.remove(name)
+
+
+def _audio_parcels(store: Store, work: DeliveryWork, place: Path) -> Iterator[Parcel]:
+    """Per-track files of every format asked for, then the M4B. Made one at a time: a book's FLACs are large."""
+    sections = [section for section in work.sections if section.track.samples > 0]
+    for section in sections:
+        for kind in ("mp3", "flac", "vtt"):
+            if kind in work.options.formats and kind in section.track.files:
+                yield _track_parcel(store, section, len(work.sections), kind, place)
+    if "m4b" in work.options.formats and sections:
+        yield _m4b_parcel(store, work, sections, place)
+
+
+def _track_parcel(store: Store, section: DeliverySection, count: int, kind: str, place: Path) -> Parcel:
+    key = section.track.files[kind]
+    path = fetch(store, key, place)
+    title = section.title or section.key
+    name = f"{kind}/{track_name(section.position, count, title)}.{kind}"
+    duration = None if kind == "vtt" else _duration_ms(section)
+    return Parcel(
+        path, DeliveredFile(name, kind, section.track.files[kind].split(".")[0], path.stat().st_size, duration)
+    )
+
+
+def _m4b_parcel(store: Store, work: DeliveryWork, sections: list[DeliverySection], place: Path) -> Parcel:
+    chapters = [
+        Chapter(fetch(store, section.track.files["m4a"], place), section.title or section.key, _duration_ms(section))
+        for section in sections
+    ]
+    target = place / "book.m4b"
+    written = tags(
+        title=work.title,
+        album=work.title,
+        author=work.author,
+        language=work.language,
+        options=work.options,
+        lines=[line for section in sections for line in spoken_lines(section.lines)],
+        track=1,
+        tracks=1,
+    )
+    cover = store.get_bytes(work.options.cover) if work.options.cover else None
+    build_m4b(chapters, target, tags=written, cover=cover)
+    name = f"{safe_name(work.title, work.slug)}.m4b"
+    duration = sum(_durations(sections))
+    return Parcel(target, DeliveredFile(name, "m4b", sha256_of(target), target.stat().st_size, duration))
+
+
+def _durations(sections: Iterable[DeliverySection]) -> Iterator[int]:
+    for section in sections:
+        yield _duration_ms(section)
+
+
+def _duration_ms(section: DeliverySection) -> int:
+    return round(section.track.samples * 1000 / section.track.sample_rate)
+
+
+def _paper(path: Path, kind: str, text: str) -> Parcel:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return Parcel(path, DeliveredFile(path.name, kind, sha256_of(path), path.stat().st_size))
