@@ -87,7 +87,7 @@ def encode_track(
             job = _Job(master, info, kind, profile, tags, _write_cover(cover, Path(folder), str(dst)))
             for left in reversed(range(_ATTEMPTS)):
                 _encode(job, aside, gain_db)
-                made = check_encoded(aside, kind, aac_rate=profile.lossy_rate)
+                made = check_encoded(aside, kind, aac_rate=profile.mp3_rate)
                 over = made.true_peak_dbtp - profile.ceiling_dbtp
                 if kind == "flac" or over <= 0 or not left:
                     break
@@ -138,7 +138,7 @@ def _encode(job: _Job, aside: Path, gain_db: float) -> None:
         args = _command(job, ["-i", f"file:{job.master}"], ["-c:a", "copy"], aside)
         run_ffmpeg(args, target=str(aside), timeout_s=timeout_s)
         return
-    wanted = rate if job.kind == "flac" else job.profile.lossy_rate
+    wanted = rate if job.kind == "flac" else job.profile.mp3_rate
     source = ["-f", "f32le", "-ar", str(wanted), "-ac", "1", "-i", "pipe:0"]
     lost_db = _lame_loss_db(job.profile.mp3_kbps) if job.kind == "mp3" else 0.0
     feed = _resampled(_read(job.master), rate, wanted, gain_db - lost_db)

@@ -34,7 +34,7 @@ class Profile:
     """Greatest true peak of anything delivered, lossy files included."""
     headroom_db: float
     """How far below the ceiling the master is limited: room for what lossy encoding adds."""
-    lossy_rate: int = 44_100
+    mp3_rate: int = 44_100
     """Sample rate of lossy files, MP3 and M4A, in Hz. FLAC keeps the master's 48 kHz."""
     mp3_kbps: int = 192
     """Constant bit rate."""
@@ -109,7 +109,7 @@ _ALL = (
         tolerance=0.5,
         ceiling_dbtp=-1.0,
         headroom_db=0.2,
-        lossy_rate=48_000,
+        mp3_rate=48_000,
     ),
     Profile(
         name="podcast",
@@ -129,7 +129,7 @@ _ALL = (
         tolerance=2.0,
         ceiling_dbtp=-6.0,
         headroom_db=0.2,
-        lossy_rate=48_000,
+        mp3_rate=48_000,
         notice="Measured over the programme; for speech alone this nearly equals a dialogue-gated measurement.",
     ),
 )
