@@ -71,7 +71,7 @@ def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], 
     from db.records import JobOptions
     from scheduler.casting import cast
     from scheduler.local.voices import NARRATORS
-    from scheduler.planning import make_plan
+    from scheduler.planning import make_plan, source_sha256
     from synthesis.mastering.profiles import get_profile
 
     narrator = order.voice or NARRATORS.get(order.engine)
@@ -86,8 +86,8 @@ def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], 
         document,
         casting,
         slug=order.slug or slug_of(document.title, order.source.stem),
-        source=order.source,
-        source_sha256=sha256_of(order.source),
+        source_name=order.source.name,
+        source_sha256=source_sha256(order.source),
         profile=order.profile,
         options=options,
         out_url=order.out_url,
@@ -116,12 +116,6 @@ def parse_cast(pairs: Sequence[str]) -> dict[str, str]:
             raise OrderError(f"--cast names {character.strip()!r} twice")
         cast[character.strip()] = voice.strip()
     return cast
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file's bytes."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _keep_cover(document: ScriptDocument, store: Store | None) -> str | None:

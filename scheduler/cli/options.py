@@ -1,0 +1,77 @@
+"""Options that render, submit and plan share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scheduler.local.order import Order, parse_cast
+
+ScriptArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The script: EPUB, text, Markdown, SRT, VTT, CSV …", show_default=False)
+]
+OutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--out", "-o", metavar="OUT", help="Folder (or s3:// URL) for what is made; default FILE's name-audio."
+    ),
+]
+EngineOption = Annotated[str, typer.Option("--engine", help="The engine that renders: draft, fake.")]
+VoiceOption = Annotated[str | None, typer.Option("--voice", help="The narrator's voice; the engine's own by default.")]
+CastOption = Annotated[
+    list[str] | None, typer.Option("--cast", metavar="NAME=VOICE", help="Give a character a voice (repeatable).")
+]
+ProfileOption = Annotated[
+    str, typer.Option("--profile", help="Mastering profile: audiobook, acx, r128, podcast, netflix-premix.")
+]
+FormatsOption = Annotated[str, typer.Option("--formats", help="What to make: m4b, mp3, flac, vtt, with commas.")]
+ScriptFormatOption = Annotated[
+    str | None, typer.Option("--format", help="The script's format, where its name does not tell.")
+]
+LanguageOption = Annotated[
+    str | None, typer.Option("--language", help="The script's language (BCP 47), over what it says of itself.")
+]
+ReviewOption = Annotated[bool, typer.Option("--review", help="Flagged takes wait for `voicefarm approve` or `retry`.")]
+TitleOption = Annotated[str | None, typer.Option("--title", help="Title, over what the script says.")]
+AuthorOption = Annotated[str | None, typer.Option("--author", help="Author, over what the script says.")]
+SlugOption = Annotated[
+    str | None, typer.Option("--slug", help="The production's name; made from the title by default.")
+]
+PriorityOption = Annotated[int, typer.Option("--priority", min=0, max=100, help="Higher is dispatched first.")]
+
+
+def make_order(
+    file: Path,
+    out: str | None,
+    engine: str,
+    voice: str | None,
+    cast: list[str] | None,
+    profile: str,
+    formats: str,
+    script_format: str | None,
+    language: str | None,
+    review: bool,
+    title: str | None,
+    author: str | None,
+    slug: str | None,
+    priority: int,
+) -> Order:
+    """The order these options add up to. Raises OrderError."""
+    return Order(
+        source=file,
+        engine=engine,
+        voice=voice,
+        cast=parse_cast(cast or []),
+        profile=profile,
+        formats=tuple(part.strip() for part in formats.split(",") if part.strip()),
+        out=out,
+        script_format=script_format,
+        language=language,
+        title=title,
+        author=author,
+        slug=slug,
+        priority=priority,
+        review=review,
+    )

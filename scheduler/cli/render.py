@@ -1,0 +1,238 @@
+"""From a script to deliverables: render here, submit to a running farm, or only plan."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.common import HomeOption, JsonOption, echo_json, echo_table, load_settings, span
+from scheduler.cli.exits import ExitCode
+from scheduler.cli.options import (
+    AuthorOption,
+    CastOption,
+    EngineOption,
+    FormatsOption,
+    LanguageOption,
+    OutOption,
+    PriorityOption,
+    ProfileOption,
+    ReviewOption,
+    ScriptArgument,
+    ScriptFormatOption,
+    SlugOption,
+    TitleOption,
+    VoiceOption,
+    make_order,
+)
+
+if TYPE_CHECKING:
+    from db.records import ImportResult
+    from scheduler.local.render import Outcome
+    from scheduler.local.watch import View
+
+_FORMATS = "m4b,mp3,flac,vtt"
+
+
+def render(
+    file: ScriptArgument,
+    out: OutOption = None,
+    engine: EngineOption = "draft",
+    voice: VoiceOption = None,
+    cast: CastOption = None,
+    profile: ProfileOption = "audiobook",
+    formats: FormatsOption = _FORMATS,
+    script_format: ScriptFormatOption = None,
+    language: LanguageOption = None,
+    review: ReviewOption = False,
+    title: TitleOption = None,
+    author: AuthorOption = None,
+    slug: SlugOption = None,
+    priority: PriorityOption = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Render a script to mastered, watermarked audio, on this machine or on the farm that BROKER_URL names.
+
+    Run again, it continues where it was, and makes anew only what changed.
+
+    Exits 0 when everything was made, 3 when lines failed or wait, 130 when interrupted.
+
+    Example: voicefarm render book.epub -o out --cast FOX=draft-2
+    """
+    from scheduler.local.render import render as run
+
+    order = make_order(
+        file, out, engine, voice, cast, profile, formats, script_format, language, review, title, author, slug, priority
+    )
+    settings = load_settings(home)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        outcome = run(settings, order, _view(quiet, as_json), say=_say if not (quiet or as_json) else _say_nothing)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the same command continues where it was", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if as_json:
+        echo_json(outcome.as_json())
+    else:
+        _tell(outcome)
+    raise typer.Exit(ExitCode.OK if outcome.complete else ExitCode.INCOMPLETE)
+
+
+def submit(
+    file: ScriptArgument,
+    out: OutOption = None,
+    engine: EngineOption = "draft",
+    voice: VoiceOption = None,
+    cast: CastOption = None,
+    profile: ProfileOption = "audiobook",
+    formats: FormatsOption = _FORMATS,
+    script_format: ScriptFormatOption = None,
+    language: LanguageOption = None,
+    review: ReviewOption = False,
+    title: TitleOption = None,
+    author: AuthorOption = None,
+    slug: SlugOption = None,
+    priority: PriorityOption = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand a script to a running farm and return; `voicefarm status NAME` shows how far it is.
+
+    Example: voicefarm submit book.epub -o s3://audio/book --priority 80
+    """
+    from scheduler.local.render import submit as run
+
+    order = make_order(
+        file, out, engine, voice, cast, profile, formats, script_format, language, review, title, author, slug, priority
+    )
+    plan, result = run(load_settings(home), order)
+    if as_json:
+        echo_json({"job_id": result.job_id, "slug": plan.slug, "out_url": plan.out_url, **_counts(result)})
+        return
+    typer.echo(
+        f"job {result.job_id} ({plan.slug}): {result.lines} lines, {result.reused} of them rendered before; "
+        f"`voicefarm status {plan.slug}` shows how far it is"
+    )
+
+
+def plan(
+    file: ScriptArgument,
+    engine: EngineOption = "draft",
+    voice: VoiceOption = None,
+    cast: CastOption = None,
+    profile: ProfileOption = "audiobook",
+    script_format: ScriptFormatOption = None,
+    language: LanguageOption = None,
+    title: TitleOption = None,
+    slug: SlugOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a script and say what a render would do: lines, characters, voices, minutes. Stores and renders nothing.
+
+    Exits 1 when a voice that was named is missing.
+
+    Example: voicefarm plan book.epub --json
+    """
+    from scheduler.local.render import dry_run
+
+    order = make_order(
+        file, None, engine, voice, cast, profile, _FORMATS, script_format, language, False, title, None, slug, 50
+    )
+    found = dry_run(load_settings(home), order)
+    if as_json:
+        echo_json(found)
+        _refuse_missing(found)
+        return
+    typer.echo(
+        f"{found['title']} ({found['slug']}), {found['language']}: {found['lines']} lines in "
+        f"{len(found['sections'])} sections, about {span(found['audio_s'])} of audio"
+    )
+    echo_table(
+        ("character", "voice", "lines", "audio"),
+        [(who["character"], who["voice"], who["lines"], span(who["audio_s"])) for who in found["characters"]],
+    )
+    for left_out in found["rejected"]:
+        typer.echo(f"not read: {left_out['place']}: {left_out['reason']}")
+    for missing in found["voices_missing"]:
+        typer.echo(f"no such voice: {missing}; `voicefarm voices` lists those at hand")
+    _refuse_missing(found)
+
+
+def _refuse_missing(found: dict[str, Any]) -> None:
+    if found["voices_missing"]:
+        raise typer.Exit(ExitCode.NO)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    for command in (render, submit, plan):
+        app.command()(command)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _say_nothing(text: str) -> None:
+    return None
+
+
+def _view(quiet: bool, as_json: bool) -> Callable[[], View]:
+    """How progress is shown: a bar on a terminal, a line every few seconds elsewhere, nothing when asked."""
+    from rich.console import Console
+
+    from scheduler.local.watch import PlainView, RichView, SilentView
+
+    if quiet:
+        return SilentView
+    if as_json or not Console().is_terminal:
+        return lambda: PlainView(_say)
+    return RichView
+
+
+def _counts(result: ImportResult) -> dict[str, object]:
+    return {"lines": result.lines, "reused": result.reused, "resumed": result.resumed}
+
+
+def _tell(outcome: Outcome) -> None:
+    """What was made, where it is, and what is left to do."""
+    from scheduler.local.render import report_of
+
+    job = outcome.job
+    for line in outcome.waiting[:20]:
+        why = line.failure_message or "; ".join(str(finding.get("message", "")) for finding in line.findings)
+        typer.echo(f"{line.state}: line {line.line_id}, {line.section_title}, {line.character}: {why}", err=True)
+    if not outcome.complete:
+        message = f": {job.message}" if job.message else ""
+        typer.echo(
+            f"{job.title}: {job.state}{message}, {job.done} of {job.total} lines; "
+            f"`voicefarm status {job.slug}` has the reasons, `voicefarm retry {job.slug}` or `skip` goes on",
+            err=True,
+        )
+        return
+    speed = f", {job.audio_ms / 1000 / outcome.elapsed_s:.0f} × real time" if not outcome.result.reused else ""
+    typer.echo(
+        f"{job.title}: {job.total} lines, {len(outcome.sections)} tracks, {span(job.audio_ms / 1000)} of audio "
+        f"in {span(outcome.elapsed_s)}{speed}"
+    )
+    for section in outcome.sections:
+        level = f"  {section.loudness_lufs:.1f} LUFS" if section.loudness_lufs is not None else ""
+        typer.echo(f"  {section.position + 1:3}  {span(section.audio_ms / 1000):>8}{level}  {section.title}")
+    kinds: dict[str, list[str]] = {}
+    for file in outcome.files:
+        kinds.setdefault(file.kind, []).append(outcome.path_of(file))
+    for kind, paths in kinds.items():
+        typer.echo(f"{kind:9} {paths[0] if len(paths) == 1 else f'{len(paths)} files, {paths[0]} …'}")
+    report = report_of(outcome)
+    if report is not None:
+        typer.echo(f"open {report} to see and hear every chapter")
