@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from db import states
 from db.failures import ATTEMPT_CAP, POLICIES
@@ -21,7 +22,7 @@ def member_sentences(kind: type[StrEnum]) -> dict[str, str]:
     return {name: " ".join(text.split()).replace("``", "`") for name, text in found}
 
 
-def _life(title: str, kind: type[StrEnum], moves: Mapping[StrEnum, frozenset[StrEnum]]) -> list[str]:
+def _life(title: str, kind: type[StrEnum], moves: Mapping[Any, frozenset[Any]]) -> list[str]:
     sentences = member_sentences(kind)
     rows = [f"## {title}", "", "| state | meaning | may become |", "|---|---|---|"]
     for member in kind:
