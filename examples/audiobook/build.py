@@ -243,29 +243,25 @@ def draw_cover() -> Canvas:
     return canvas
 
 
-def _grid() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
-    return rows, columns
-
-
 def _disc(canvas: Canvas, x: int, y: int, radius: int, colour: int) -> None:
-    rows, columns = _grid()
-    canvas[(columns - x) ** 2 + (rows - y) ** 2 <= radius**2] = colour
+    rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    canvas[y - radius : y + radius + 1, x - radius : x + radius + 1][columns**2 + rows**2 <= radius**2] = colour
 
 
 def _hill(canvas: Canvas, top: int, height: int, phase: float, colour: int) -> None:
-    rows, columns = _grid()
-    edge = np.round(top - height * np.sin(columns / 190 + phase)).astype(np.int64)
-    canvas[rows >= edge] = colour
+    rows, columns = np.ogrid[0:HEIGHT, 0:WIDTH]
+    canvas[rows >= np.round(top - height * np.sin(columns / 190 + phase))] = colour
 
 
 def _triangle(canvas: Canvas, corners: tuple[tuple[int, int], ...], colour: int) -> None:
-    rows, columns = _grid()
-    sides = []
-    for (x0, y0), (x1, y1) in zip(corners, (*corners[1:], corners[0]), strict=True):
-        sides.append((x1 - x0) * (rows - y0) - (y1 - y0) * (columns - x0))
-    stack = np.stack(sides)
-    canvas[(stack >= 0).all(axis=0) | (stack <= 0).all(axis=0)] = colour
+    (left, top), (right, bottom) = np.min(corners, axis=0), np.max(corners, axis=0)
+    rows, columns = np.ogrid[top : bottom + 1, left : right + 1]
+    sides = [
+        (x1 - x0) * (rows - y0) - (y1 - y0) * (columns - x0)
+        for (x0, y0), (x1, y1) in zip(corners, (*corners[1:], corners[0]), strict=True)
+    ]
+    inside = np.logical_and.reduce([side >= 0 for side in sides]) | np.logical_and.reduce([side <= 0 for side in sides])
+    canvas[top : bottom + 1, left : right + 1][inside] = colour
 
 
 def _grapes(canvas: Canvas, x: int, y: int) -> None:

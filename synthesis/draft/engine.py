@@ -103,8 +103,12 @@ class DraftEngine:
 
 
 def _pace(direction: Mapping[str, Any]) -> float:
-    pace = direction.get("rate", 1.0)
-    if isinstance(pace, bool) or not isinstance(pace, int | float) or not math.isfinite(pace):
-        raise TextError(f"direction 'rate' is a number such as 1.1, got {pace!r}")
+    stated = direction.get("rate", 1.0)
+    try:
+        pace = math.nan if isinstance(stated, bool) else float(stated)
+    except (TypeError, ValueError):
+        pace = math.nan
+    if not math.isfinite(pace):
+        raise TextError(f"direction 'rate' is a number such as 1.1, got {stated!r}")
     low, high = RATE_RANGE
-    return min(max(float(pace), low), high)
+    return min(max(pace, low), high)

@@ -244,7 +244,7 @@ def test_pace_is_honoured_within_its_range(engine: DraftEngine) -> None:
     assert natural == speak(engine, CROW, direction={"emotion": "sad"}).duration_ms
     assert length(0.8) > 1.15 * natural
     assert length(1.25) < 0.9 * natural
-    assert length(9) == length(1.25)
+    assert length(9) == length("1.25") == length(1.25)
     assert isinstance(refused(engine, CROW, direction={"rate": "fast"}), TextError)
 
 
