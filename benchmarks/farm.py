@@ -4,8 +4,8 @@
 
 Measured: committing a parsed script; lines from committed to accepted through dispatch, relay, broker, claim, take
 store and accept; the same number of tasks per second through a plain Celery group and chord in the same run; CPU of an
-idle scheduler; the overhead of rendering one changed line of a 10,000-line book (--rerender). DATABASE_URL and BROKER_URL
-name the servers; without them an embedded Postgres and a private RabbitMQ node are started and ended.
+idle scheduler; the overhead of rendering one changed line of a 10,000-line book (--rerender). DATABASE_URL and
+BROKER_URL name the servers; without them an embedded Postgres and a private RabbitMQ node are started and ended.
 """
 
 from __future__ import annotations
