@@ -12,7 +12,7 @@
     └── AudioError               audio that cannot be read, mastered or encoded
         ├── AudioUnreadable
         ├── PartUnusable         a take that cannot go into a track
-        ├── NothingToMaster      a track without parts
+        ├── NothingToMaster      a track without parts, or without audio in them
         ├── ProfileUnknown
         ├── EncodeError
         └── LoudnessUnreachable
@@ -134,14 +134,14 @@ class PartUnusable(AudioError):
 
 
 class NothingToMaster(AudioError):
-    """A track was asked for without a single part."""
+    """A track was asked for without parts, or of parts that hold no audio."""
 
     def __init__(self, target: str) -> None:
         super().__init__(target)
         self.target = target
 
     def __str__(self) -> str:
-        return f"{self.target}: there is nothing to master, the list of parts is empty"
+        return f"{self.target}: there is nothing to master: no part holds any audio"
 
 
 class ProfileUnknown(AudioError):

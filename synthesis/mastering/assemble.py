@@ -47,7 +47,7 @@ class Plan:
 def plan_programme(parts: Sequence[Part], *, head_ms: int, tail_ms: int, target: str = "track") -> Plan:
     """Measure every take and lay the programme out. Silence follows every part, the last one included.
 
-    Raises NothingToMaster for no parts, PartUnusable for a take that cannot be used, ValueError for negative times.
+    Raises NothingToMaster for no parts or no samples, PartUnusable for a take that cannot be used, ValueError for negative times.
     """
     if not parts:
         raise NothingToMaster(target)
@@ -61,6 +61,9 @@ def plan_programme(parts: Sequence[Part], *, head_ms: int, tail_ms: int, target:
         samples = _length(measure)
         offsets.append(Offset(part.key, position, samples, part.pause_ms * PER_MS))
         position += samples + part.pause_ms * PER_MS
+    samples = position + tail_ms * PER_MS
+    if samples == 0:
+        raise NothingToMaster(target)
     warnings = tuple(f"part {p.key} is silent" for p, m in zip(parts, measures, strict=True) if m.silent)
     return Plan(
         parts=tuple(parts),
@@ -69,7 +72,7 @@ def plan_programme(parts: Sequence[Part], *, head_ms: int, tail_ms: int, target:
         offsets=tuple(offsets),
         head=head_ms * PER_MS,
         tail=tail_ms * PER_MS,
-        samples=position + tail_ms * PER_MS,
+        samples=samples,
         warnings=warnings,
     )
 

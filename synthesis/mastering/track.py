@@ -16,7 +16,7 @@ import numpy as np
 import soundfile as sf
 
 from synthesis.audio import Samples
-from synthesis.errors import LoudnessUnreachable
+from synthesis.errors import EncodeError, LoudnessUnreachable
 from synthesis.mastering.assemble import Offset, Plan, plan_programme, rechunk, stream_programme
 from synthesis.mastering.limiter import TruePeakLimiter
 from synthesis.mastering.loudness import LoudnessMeter, from_db, to_db
@@ -83,9 +83,10 @@ def master_track(
     ``measurements.warnings`` says so with the numbers. A silent programme, or one under 400 ms, has no loudness: it
     gets no gain and a warning. The same parts and arguments give the same file, byte for byte.
 
-    Raises NothingToMaster, PartUnusable (naming the part), ValueError for negative times. ``dst`` appears only whole.
+    Raises NothingToMaster, PartUnusable (naming the part), ValueError for negative times, EncodeError or OSError where
+    ``dst`` cannot be written. ``dst`` appears only whole.
     """
-    report = progress or (lambda _: None)
+    report = progress or _quiet
     plan = plan_programme(parts, head_ms=head_ms, tail_ms=tail_ms, target=dst.name)
     report(0.15)
     with tempfile.TemporaryFile(dir=dst.parent) as spool:
@@ -93,6 +94,10 @@ def master_track(
         measurements = _reach_target(plan, profile, level, spool, dst, _part(report, 0.65, 1.0))
     report(1.0)
     return MasteredTrack(dst, plan.samples, MASTER_RATE, measurements, plan.offsets)
+
+
+def _quiet(_: float) -> None:
+    """Report nothing: nobody listens, or this part of the work was reported before."""
 
 
 def _part(report: Progress, low: float, high: float) -> Progress:
@@ -107,7 +112,8 @@ def _spool(
     done = 0
     for block in rechunk(_marked(stream_programme(plan), watermark), _BLOCK):
         loudness.add(block)
-        rms.add(block)
+        if profile.measure == "rms":
+            rms.add(block)
         spool.write(block.tobytes())
         done += len(block)
         progress(done / plan.samples)
@@ -137,6 +143,7 @@ def _reach_target(
     try:
         for left in reversed(range(_ROUNDS)):
             measured = _write_master(plan, profile, gain, spool, aside, progress)
+            progress = _quiet
             miss = profile.target - profile.level(measured)
             raised = min(first + _EXTRA_DB, gain + miss)
             near = abs(miss) <= profile.tolerance / 2
@@ -167,15 +174,18 @@ def _write_master(
     meter = MasterMeter(MASTER_RATE, plan.samples)
     tone = _RoomTone(profile.room_tone_dbfs)
     done = 0
-    with sf.SoundFile(
-        dst, "w", MASTER_RATE, 1, subtype="PCM_24", format="FLAC", compression_level=_FLAC_EFFORT
-    ) as file:
-        for block in _limited(limiter, spool):
-            tone.add_to(block)
-            file.write(block)
-            meter.add(block)
-            done += len(block)
-            progress(done / plan.samples)
+    try:
+        with sf.SoundFile(
+            dst, "w", MASTER_RATE, 1, subtype="PCM_24", format="FLAC", compression_level=_FLAC_EFFORT
+        ) as file:
+            for block in _limited(limiter, spool):
+                tone.add_to(block)
+                file.write(block)
+                meter.add(block)
+                done += len(block)
+                progress(done / plan.samples)
+    except sf.SoundFileError as error:
+        raise EncodeError(str(dst), str(error)) from error
     last = plan.offsets[-1]
     return Measurements(
         loudness_lufs=round(meter.loudness.integrated_lufs(), 3),

@@ -14,7 +14,8 @@ from synthesis.mastering.encode import EncodedFile, TrackTags, check_encoded, en
 from synthesis.mastering.ffmpeg import decode_pipe, ffmpeg_exe, run_ffmpeg
 from synthesis.mastering.profiles import PROFILES, get_profile
 from synthesis.mastering.tags import Kind
-from synthesis.mastering.track import MasteredTrack, Part, master_track
+from synthesis.mastering.track import MasteredTrack, Part, WatermarkSpec, master_track
+from synthesis.watermark import detect_file
 
 TAGS = TrackTags(
     title="Der Fuchs — 狐",
@@ -131,6 +132,24 @@ def test_chapters_of_one_profile_can_be_joined_by_copy(track: MasteredTrack, tmp
         ["-f", "concat", "-safe", "0", "-i", str(listing), "-c", "copy", "-f", "ipod", str(joined)], target="joined"
     )
     assert check_encoded(joined, "m4a").duration_ms == pytest.approx(2 * made.duration_ms, abs=60)
+
+
+def test_the_watermark_is_found_in_what_is_delivered(tmp_path: Path) -> None:
+    path = tmp_path / "take.flac"
+    sf.write(path, speechlike(30, 22_050, seed=2), 22_050, subtype="PCM_24")
+    mark = WatermarkSpec(b"0123456789abcdef", 0xCAFE1234)
+    marked = master_track(
+        [Part(1, path, 0, "anna")],
+        get_profile("acx"),
+        tmp_path / "m.flac",
+        watermark=mark,
+        head_ms=700,
+        tail_ms=1_500,
+    )
+    for kind in ("mp3", "m4a"):
+        made = encode_track(marked.path, tmp_path / f"x.{kind}", kind, get_profile("acx"), TAGS)
+        detection = detect_file(made.path, [mark.key], thorough=False)
+        assert (detection.found, detection.payload) == (True, mark.payload)
 
 
 def test_silence_can_be_encoded(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import soundfile as sf
 from voicelike import speechlike, tone
 
-from synthesis.errors import PartUnusable
+from synthesis.errors import NothingToMaster, PartUnusable
 from synthesis.mastering.profiles import PROFILES, check, get_profile
 from synthesis.mastering.track import MasteredTrack, Part, master_track
 
@@ -117,3 +117,18 @@ def test_the_picture_spans_the_track(tmp_path: Path) -> None:
     assert 700 < len(measured.peaks) <= 800
     assert all(low <= high for low, high in measured.peaks)
     assert max(high for _, high in measured.peaks) > 0.3
+
+
+def test_a_take_of_one_sample(tmp_path: Path) -> None:
+    path = tmp_path / "one.wav"
+    sf.write(path, np.full(1, 0.5, np.float32), 192_000, subtype="FLOAT")
+    with pytest.raises(NothingToMaster):
+        master(tmp_path, [Part(1, path, 0, "anna")], head_ms=0, tail_ms=0)
+    track = master(tmp_path, [Part(1, path, 0, "anna")], head_ms=1, tail_ms=0)
+    assert track.samples == sf.info(track.path).frames == 48
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    parts = make_parts(tmp_path, 1)
+    with pytest.raises(OSError, match="nowhere"):
+        master_track(parts, get_profile("r128"), tmp_path / "nowhere" / "t.flac", watermark=None, head_ms=0, tail_ms=0)
