@@ -47,7 +47,8 @@ class Plan:
 def plan_programme(parts: Sequence[Part], *, head_ms: int, tail_ms: int, target: str = "track") -> Plan:
     """Measure every take and lay the programme out. Silence follows every part, the last one included.
 
-    Raises NothingToMaster for no parts or no samples, PartUnusable for a take that cannot be used, ValueError for negative times.
+    Raises NothingToMaster for no parts or no samples, PartUnusable for a take that cannot be used, ValueError for
+    negative times.
     """
     if not parts:
         raise NothingToMaster(target)
