@@ -25,7 +25,16 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from synthesis.audio import Samples
-from synthesis.watermark.frontend import HOP, RATE, Plane, band_levels, power_spectrum, to_detection_rate, whiten
+from synthesis.watermark.frontend import (
+    HOP,
+    RATE,
+    Plane,
+    Whitener,
+    band_levels,
+    power_spectrum,
+    running_power,
+    to_detection_rate,
+)
 from synthesis.watermark.pattern import (
     ALPHABET,
     BANDS,
@@ -84,6 +93,26 @@ class _Hypotheses:
 
     pitch: float
     speeds: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """A window ready to be searched."""
+
+    running: NDArray[np.float64]
+    whitener: Whitener
+
+    @classmethod
+    def of(cls, samples: Samples) -> _Window | None:
+        """None when it is shorter than a frame."""
+        running = running_power(power_spectrum(samples))
+        if running.shape[1] == 0:
+            return None
+        return cls(running, Whitener.fit(band_levels(running, 1.0)))
+
+    def plane(self, pitch: float) -> Plane:
+        """Whitened levels as the programme had them before its pitch was changed."""
+        return self.whitener.apply(band_levels(self.running, pitch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,22 +176,24 @@ def _search(windows: Iterable[Samples], keys: Sequence[bytes], *, thorough: bool
     tried = _PHASES * sum(len(part.speeds) for part in plan)
     best, bound, at_threshold = _Hit(-math.inf), 0.0, threshold_for(1, tried, len(keys))
     start = 0
-    for number, window in enumerate(windows, start=1):
+    for number, samples in enumerate(windows, start=1):
+        window = _Window.of(samples)
         threshold = threshold_for(number, tried, len(keys))
         bound += false_positive_bound(threshold, tried, len(keys))
-        hit = _examine(window, keys, templates, plan, threshold)
+        hit = _examine(window, keys, templates, plan, threshold) if window else _Hit(-math.inf)
         if hit.payload is not None:
-            return _found(_refined(window, templates, hit) if thorough else hit, threshold, bound, start)
+            fitting = _refined(window, templates, hit) if window and thorough else hit
+            return _found(fitting, threshold, bound, start)
         if hit.score > best.score:
             best, at_threshold = hit, threshold
-        start += len(window)
+        start += len(samples)
     score = best.score if math.isfinite(best.score) else 0.0
     return Detection(False, None, score, at_threshold, bound, None, 1.0, 1.0, 0.0)
 
 
 def _found(hit: _Hit, threshold: float, bound: float, start: int) -> Detection:
     cycle = TILES * TILE_S
-    offset = (hit.phase * HOP / RATE - start / RATE * hit.speed) % cycle
+    offset = ((hit.phase - 1) * HOP / RATE - start / RATE * hit.speed) % cycle  # frames are named by their middle
     return Detection(True, hit.payload, hit.score, threshold, bound, hit.key_index, hit.speed, hit.pitch, offset)
 
 
@@ -186,19 +217,16 @@ def _templates(keys: Sequence[bytes]) -> NDArray[np.complex64]:
 
 
 def _examine(
-    window: Samples,
+    window: _Window,
     keys: Sequence[bytes],
     templates: NDArray[np.complex64],
     plan: Sequence[_Hypotheses],
     threshold: float,
 ) -> _Hit:
     """Try the plan on one window; the first message that passes wins, else the best score is told."""
-    power = power_spectrum(window)
     best = _Hit(-math.inf)
-    if len(power) == 0:
-        return best
     for part in plan:
-        plane = whiten(band_levels(power, part.pitch))
+        plane = window.plane(part.pitch)
         for at in range(0, len(part.speeds), 4):
             speeds = part.speeds[at : at + 4]
             folded = np.stack([_fold(plane, speed) for speed in speeds])
@@ -213,11 +241,10 @@ def _examine(
     return best
 
 
-def _refined(window: Samples, templates: NDArray[np.complex64], hit: _Hit) -> _Hit:
+def _refined(window: _Window, templates: NDArray[np.complex64], hit: _Hit) -> _Hit:
     """Climb from a hit to the speed and pitch that fit best; the search stops at the first that is good enough."""
     if hit.key_index is None:
         return hit
-    power = power_spectrum(window)
     template = np.ascontiguousarray(templates[:, :, hit.key_index : hit.key_index + 1])
     seen = {(hit.speed, hit.pitch)}
     best, better = hit, True
@@ -229,7 +256,7 @@ def _refined(window: Samples, templates: NDArray[np.complex64], hit: _Hit) -> _H
             if (speed, pitch) in seen or max(abs(speed - 1.0), abs(pitch - 1.0)) > _SPEED_STEP * _SPEED_STEPS + 1e-9:
                 continue
             seen.add((speed, pitch))
-            scores = _scores(_fold(whiten(band_levels(power, pitch)), speed)[None], template)[0, :, 0]
+            scores = _scores(_fold(window.plane(pitch), speed)[None], template)[0, :, 0]
             if float(scores.max()) > best.score:
                 phase, score = int(scores.argmax()), float(scores.max())
                 best, better = _Hit(score, hit.payload, hit.key_index, speed, pitch, phase), True
@@ -268,14 +295,17 @@ def _deviations(folded: Plane) -> NDArray[np.float32]:
 
     A position decides how frames fall into tiles (4 ways) and which diagonals are synchronisation (4 ways).
     """
-    diagonals = (np.arange(BANDS)[None, :] + 3 * np.arange(TILES)[:, None]) % 4
+    ring = np.concatenate((folded, folded[:3]))
+    energy = (ring[:-3] + ring[1:-2] + ring[2:-1] + ring[3:]) ** 2  # of a tile that begins at each frame
+    groups = energy.reshape(TILES // 4, 16 * BANDS).sum(axis=0)
+    shares = groups.reshape(4, 4, BANDS // 4, 4).sum(axis=2)  # (tile % 4, frame % 4, band % 4)
+    tile, band = np.meshgrid(np.arange(4), np.arange(4), indexing="ij")
     result = np.zeros(_PHASES, np.float64)
     for shift in range(4):
-        tiles = np.roll(folded, shift, axis=0).reshape(TILES, 4, BANDS).sum(axis=1)
-        energy = np.bincount(diagonals.reshape(-1), weights=(tiles.reshape(-1) ** 2), minlength=4)
         for step in range(4):
-            result[shift + 4 * step :: 16] = energy[(-3 * step) % 4]
-    result[result <= 1e-12] = np.inf
+            is_sync = (band + 3 * (tile + step + (shift > 0))) % 4 == 0
+            result[shift + 4 * step :: 16] = shares[:, -shift % 4, :][is_sync].sum()
+    result[result <= 1e-9] = np.inf
     return np.sqrt(result).astype(np.float32)
 
 
