@@ -16,7 +16,12 @@ class Settings(BaseSettings):
     """Everything a farm process can be told. Times are in seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="VOICEFARM_", env_file=".env", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="VOICEFARM_",
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
     )
 
     home: Path = Field(

@@ -11,6 +11,7 @@ from typing import Any
 
 from db import states
 from db.failures import ATTEMPT_CAP, POLICIES
+from scheduler.cli.reference import cli_page, env_example
 
 DOCS = Path(__file__).parent
 
@@ -64,7 +65,7 @@ def states_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"states.md": states_page}
+PAGES = {"states.md": states_page, "cli.md": cli_page, "../.env.example": env_example}
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import logging
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from db.settings import Settings
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="State directory of this machine.", envvar="VOICEFARM_HOME", show_envvar=True),
@@ -28,16 +31,36 @@ NameArgument = Annotated[
 ]
 
 
-def load_settings(home: Path | None = None) -> Settings:
-    """Settings from the environment and .env, with the command line's home over them; logging is set up with them."""
+class _WithoutTraceback(logging.Formatter):
+    """One line per record; the traceback is in the log file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        brief = copy.copy(record)
+        brief.exc_info = brief.exc_text = brief.stack_info = None
+        return super().format(brief)
+
+
+def load_settings(home: Path | None = None, *, quiet_log: str | None = None) -> Settings:
+    """Settings from the environment and .env, with the command line's home over them; logging is set up with them.
+
+    ``quiet_log`` names a file below the home's ``logs`` that takes the log, so that only warnings reach the terminal.
+    """
     from db.settings import Settings
 
     settings = Settings() if home is None else Settings(home=home)
     if not settings.home.is_absolute():
         settings = settings.model_copy(update={"home": settings.home.absolute()})
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    level = settings.log_level.upper()
+    logging.basicConfig(level=level, format=LOG_FORMAT, force=True)
+    if quiet_log is not None and level != "DEBUG":
+        for handler in logging.getLogger().handlers:
+            handler.setLevel(logging.WARNING)
+            handler.setFormatter(_WithoutTraceback("%(levelname)s: %(message)s"))
+        folder = settings.home / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(folder / quiet_log, mode="w", encoding="utf-8", delay=True)
+        file.setFormatter(logging.Formatter(LOG_FORMAT))
+        logging.getLogger().addHandler(file)
     return settings
 
 

@@ -104,6 +104,7 @@ def _running(settings: Settings, url: str, engine: str, capacity: int | None) ->
     from workers.app import make_app
     from workers.embedded import EmbeddedWorkers
 
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)  # warns that memory:// names no host
     app = make_app(None)
     stop = threading.Event()
     scheduler = Scheduler(settings, url, app)
