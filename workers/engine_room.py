@@ -132,7 +132,7 @@ class EngineRoom:
         with self._changed:
             while self._waiting and len(self._in_flight) + len(chosen) < self._limit:
                 first = self._waiting[0]
-                if first.line_id in self._in_flight:
+                if first.line_id in self._in_flight or any(first.line_id == other.line_id for other in chosen):
                     break  # an older attempt of the same line is still in the engine
                 company = bool(chosen) or bool(self._in_flight)
                 if company and (first.alone or self._someone_wants_to_be_alone(chosen)):

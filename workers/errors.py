@@ -3,7 +3,6 @@
     WorkerError
     ├── UnknownMessage     a message of a version this release does not know
     ├── WrongPool          the line task was started by a pool that has no line desk
-    ├── EngineStartFailed  the engine cannot be made on this machine
     ├── NoDevice           a device was asked for that this machine does not have
     ├── TakesDamaged       takes of a section are missing or corrupt in the store
     ├── DeliveryRefused    a file cannot be put where the job wants it
@@ -41,18 +40,6 @@ class WrongPool(WorkerError):
 
     def __str__(self) -> str:
         return "lines are rendered by the line desk: start the worker with `voicefarm worker`, not `celery worker`"
-
-
-class EngineStartFailed(WorkerError):
-    """The engine cannot be made on this machine."""
-
-    def __init__(self, engine: str, reason: str) -> None:
-        super().__init__(engine, reason)
-        self.engine = engine
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"engine {self.engine} does not start: {self.reason}"
 
 
 class NoDevice(WorkerError):
