@@ -35,6 +35,14 @@ _FLYING = f"""SELECT production_id, engine FROM line WHERE state = '{LineState.Q
         SELECT production_id, engine FROM line WHERE state = '{LineState.RENDERING}'"""
 # two scans, one for each partial index: state IN (…) would use neither
 
+WALK_INDEXES = sa.text("""
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)""")
+"""Plain index scans in this process until the transaction ends.
+
+Every line leaves a dead entry in each partial index it passed through. A plain scan that meets one marks it, so that
+the next scan does not look; a bitmap scan never does, and reads all of them each time until the next vacuum.
+"""
+
 IN_FLIGHT = sa.text(f"SELECT engine, count(*) AS lines FROM ({_FLYING}) f GROUP BY engine")
 """Lines queued or rendering, by engine."""
 
@@ -115,6 +123,7 @@ def capacity(conn: sa.Connection, lease_s: float) -> dict[str, int]:
 
 def in_flight(conn: sa.Connection) -> dict[str, int]:
     """Lines queued or rendering by engine; engines without any are absent."""
+    conn.execute(WALK_INDEXES)
     return {row.engine: row.lines for row in conn.execute(IN_FLIGHT)}
 
 
@@ -139,6 +148,7 @@ def dispatch(conn: sa.Connection, engine: str, limit: int, *, prefer_voices: Col
     """
     if limit <= 0:
         return 0
+    conn.execute(WALK_INDEXES)
     refresh_stale(conn)
     values = {
         "engine": engine,
