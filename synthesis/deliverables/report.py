@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,13 @@ from typing import Any, Literal
 
 import jinja2
 
+from synthesis.deliverables.manifest import AI_STATEMENT, DRAFT_STATEMENT
+
 Verdict = Literal["pass", "fail", "info"]
+
+NOTICED_SHOWN = 500
+"""Noticed lines listed at the top of the page; all of them are marked under their chapters."""
+_COLUMNS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,72 @@ class ReportData:
 
 def render_report(data: ReportData) -> str:
     """Return the page as HTML that asks no server for anything."""
-    return _template().render(data=data)
+    noticed = [
+        (number, line)
+        for number, chapter in enumerate(data.chapters, start=1)
+        for line in chapter.lines
+        if line.findings or line.skipped
+    ]
+    duration_ms = sum(chapter.duration_ms for chapter in data.chapters)
+    return _template().render(
+        data=data,
+        duration_ms=duration_ms,
+        line_count=sum(len(chapter.lines) for chapter in data.chapters),
+        speed=duration_ms / 1000 / data.render_s if data.render_s else None,
+        noticed=noticed[:NOTICED_SHOWN],
+        noticed_count=len(noticed),
+        warnings=[warning for warning in data.warnings if warning != DRAFT_STATEMENT],
+        chapter_warnings=[(n, c, w) for n, c in enumerate(data.chapters, start=1) for w in c.warnings],
+        failed=[check for check in data.checks if check.verdict == "fail"],
+        draft_voices=[voice for voice in data.voices if voice.draft],
+        full_scale=max((abs(v) for c in data.chapters for pair in c.peaks for v in pair), default=0.0) or 1.0,
+        ai_statement=AI_STATEMENT,
+        draft_statement=DRAFT_STATEMENT,
+    )
+
+
+def waveform_path(peaks: Sequence[tuple[float, float]], full_scale: float = 1.0) -> str:
+    """Return the SVG path of a waveform: one upright stroke per column, at most 400 columns, y from 0 to 100."""
+    per_column = max(1, -(-len(peaks) // _COLUMNS))
+    strokes: list[str] = []
+    for column, at in enumerate(range(0, len(peaks), per_column)):
+        group = peaks[at : at + per_column]
+        top = _height(max(high for _, high in group) / full_scale)
+        bottom = _height(min(low for low, _ in group) / full_scale)
+        strokes.append(f"M{column} {min(top, 49)}V{max(bottom, 51)}")
+    return "".join(strokes)
+
+
+def _height(value: float) -> int:
+    return round(50 - 48 * min(max(value, -1.0), 1.0)) if math.isfinite(value) else 50
+
+
+def clock(milliseconds: int | None) -> str:
+    """Return a length as people read it: 0:04.2 below a minute, then 12:05, then 3:07:09."""
+    if milliseconds is None:
+        return "\u2013"
+    if milliseconds < 59_950:
+        return f"0:{milliseconds / 1000:04.1f}"
+    seconds = (milliseconds + 500) // 1000
+    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def decimal(value: float | None, digits: int = 1) -> str:
+    """Return a figure with a true minus sign, or a dash when it is undefined."""
+    if value is None or not math.isfinite(value):
+        return "\u2013"
+    return f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def file_size(size: int) -> str:
+    """Return a file's size in the largest fitting decimal unit."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB"):
+        if amount < 999.5:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.2f} GB"
 
 
 @cache
@@ -122,4 +194,5 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(clock=clock, decimal=decimal, file_size=file_size, waveform=waveform_path)
     return environment.get_template("report.html")
