@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,10 +41,19 @@ class _WithoutTraceback(logging.Formatter):
         return super().format(brief)
 
 
-def load_settings(home: Path | None = None, *, quiet_log: str | None = None) -> Settings:
+class _LateFile(logging.FileHandler):
+    """Makes its folder with the first record: a command that is refused leaves nothing behind."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
+
+
+def load_settings(home: Path | None = None, *, process: bool = False, log_file: str | None = None) -> Settings:
     """Settings from the environment and .env, with the command line's home over them; logging is set up with them.
 
-    ``quiet_log`` names a file below the home's ``logs`` that takes the log, so that only warnings reach the terminal.
+    A long-running ``process`` writes its log to standard error. Other commands show warnings only; ``log_file`` names
+    a file below the home's ``logs`` that takes everything.
     """
     from db.settings import Settings
 
@@ -52,13 +62,14 @@ def load_settings(home: Path | None = None, *, quiet_log: str | None = None) -> 
         settings = settings.model_copy(update={"home": settings.home.absolute()})
     level = settings.log_level.upper()
     logging.basicConfig(level=level, format=LOG_FORMAT, force=True)
-    if quiet_log is not None and level != "DEBUG":
+    if level != "DEBUG":
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+    if level != "DEBUG" and not process:
         for handler in logging.getLogger().handlers:
             handler.setLevel(logging.WARNING)
             handler.setFormatter(_WithoutTraceback("%(levelname)s: %(message)s"))
-        folder = settings.home / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(folder / quiet_log, mode="w", encoding="utf-8", delay=True)
+    if log_file is not None:
+        file = _LateFile(settings.home / "logs" / log_file, mode="w", encoding="utf-8", delay=True)
         file.setFormatter(logging.Formatter(LOG_FORMAT))
         logging.getLogger().addHandler(file)
     return settings

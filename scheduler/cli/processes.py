@@ -31,7 +31,7 @@ def worker(
 
     Example: voicefarm worker --device cuda:0 --engine draft
     """
-    settings = load_settings(home)
+    settings = load_settings(home, process=True)
     if post:
         from workers.runtime import run_post_worker
 
@@ -63,7 +63,7 @@ def scheduler(home: HomeOption = None) -> None:
     from scheduler.loop import Scheduler
     from workers.app import make_app
 
-    settings = load_settings(home)
+    settings = load_settings(home, process=True)
     if settings.database_url is None or settings.broker_url is None:
         typer.echo("voicefarm: a farm's scheduler needs DATABASE_URL and BROKER_URL; see .env.example", err=True)
         raise typer.Exit(ExitCode.USAGE)
@@ -88,7 +88,7 @@ def flower(
     from scheduler import dashboard
     from scheduler.cli.common import database_url
 
-    settings = load_settings(home)
+    settings = load_settings(home, process=True)
     with database_url(settings) as url:
         dashboard.run(settings, url, port=settings.flower_port if port is None else port, address=address)
 

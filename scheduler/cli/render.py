@@ -69,7 +69,7 @@ def render(
     order = make_order(
         file, out, engine, voice, cast, profile, formats, script_format, language, review, title, author, slug, priority
     )
-    settings = load_settings(home, quiet_log="render.log")
+    settings = load_settings(home, log_file="render.log")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         outcome = run(settings, order, _view(quiet, as_json), say=_say if not (quiet or as_json) else _say_nothing)

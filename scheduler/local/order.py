@@ -53,11 +53,31 @@ class Order:
         return out if "://" in out else Path(out).absolute().as_uri()
 
 
+def check(order: Order) -> None:
+    """Refuse what cannot be made, before anything is read. Raises OrderError, ProfileUnknown, EngineUnknown."""
+    from typing import get_args
+
+    from db.records import Format
+    from synthesis.errors import EngineUnknown
+    from synthesis.mastering.profiles import get_profile
+    from synthesis.registry import ENGINE_NAMES
+
+    get_profile(order.profile)
+    if order.engine not in ENGINE_NAMES:
+        raise EngineUnknown(order.engine, ENGINE_NAMES)
+    unknown = sorted(set(order.formats) - set(get_args(Format)))
+    if unknown or not order.formats:
+        raise OrderError(f"--formats {', '.join(unknown) or 'none'}: choose from {', '.join(get_args(Format))}")
+    if order.slug is not None and order.slug != slug_of(order.slug):
+        raise OrderError(f"--slug {order.slug!r} is not made of a-z, 0-9 and single hyphens")
+
+
 def read(order: Order) -> ScriptDocument:
-    """Read the order's script, with its title and author replaced where the order names others. Raises ScriptError."""
+    """Check the order and read its script; title and author are the order's where it has any. Raises ScriptError."""
     from scheduler.scripts.model import ReadOptions
     from scheduler.scripts.registry import read_script
 
+    check(order)
     document = read_script(order.source, format=order.script_format, options=ReadOptions(language=order.language))
     return replace(
         document,
@@ -72,12 +92,10 @@ def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], 
     from scheduler.casting import cast
     from scheduler.local.voices import NARRATORS
     from scheduler.planning import make_plan, source_sha256
-    from synthesis.mastering.profiles import get_profile
 
     narrator = order.voice or NARRATORS.get(order.engine)
     if narrator is None:
         raise OrderError(f"engine {order.engine!r} has no voice of its own: name the narrator with --voice")
-    get_profile(order.profile)
     casting = cast(document, voices, narrator=narrator, overrides=order.cast)
     options = JobOptions.model_validate(
         {"formats": order.formats, "review": order.review, "year": document.year, "cover": _keep_cover(document, store)}

@@ -1,0 +1,169 @@
+"""Exit codes and output of commands that need no server, run as people run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.errors import DatabaseUnavailable, NotFound, StoreFull
+from scheduler.cli.exits import ExitCode, explain
+from scheduler.errors import VoiceUnknown
+from scheduler.local.order import OrderError, parse_cast, slug_of
+from synthesis.errors import AudioUnreadable
+from workers.errors import NoDevice
+
+STORY = """The Fox and the Crow
+
+A crow sat in a tree with a piece of cheese in her beak. A fox saw her and wanted the cheese.
+
+"What a noble bird I see above me!" said the fox. "Her beauty is without equal."
+
+The crow opened her beak to sing, and the cheese fell down.
+"""
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    path = tmp_path / "fox.txt"
+    path.write_text(STORY, encoding="utf-8")
+    return path
+
+
+def voicefarm(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("VOICEFARM_") and not k.endswith("R_URL")}
+    kept.pop("DATABASE_URL", None)
+    return subprocess.run(
+        [sys.executable, "-m", "scheduler.cli", *arguments],
+        env={**kept, "VOICEFARM_HOME": str(tmp_path / "home"), **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("voicefarm: ")
+    return lines[0]
+
+
+def test_plan_counts_without_any_server(tmp_path: Path, story: Path) -> None:
+    done = voicefarm(tmp_path, "plan", str(story), "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["lines"] >= 4
+    assert found["lines"] == sum(section["lines"] for section in found["sections"])
+    assert found["lines"] == sum(who["lines"] for who in found["characters"])
+    assert 5 < found["audio_s"] < 60
+    assert found["voices_missing"] == []
+    assert {who["voice"] for who in found["characters"]} >= {"draft-narrator@1"}
+    assert not (tmp_path / "home").exists()
+
+
+def test_plan_names_the_voices_that_are_missing(tmp_path: Path, story: Path) -> None:
+    done = voicefarm(tmp_path, "plan", str(story), "--voice", "nobody", "--json")
+    assert done.returncode == ExitCode.NO
+    assert json.loads(done.stdout)["voices_missing"] == ["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("render", "gone.epub"), "gone.epub"),
+        (("render", "empty.txt"), "empty.txt"),
+        (("render", "broken.epub"), "broken.epub"),
+        (("plan", "fox.txt", "--profile", "loud"), "loud"),
+        (("plan", "fox.txt", "--cast", "FOX"), "NAME=VOICE"),
+        (("plan", "fox.txt", "--engine", "gone"), "gone"),
+        (("plan", "fox.txt", "--cast", "UNICORN=draft-1"), "UNICORN"),
+        (("submit", "fox.txt"), "DATABASE_URL"),
+        (("scheduler",), "BROKER_URL"),
+        (("status", "nothing"), "no farm"),
+        (("verify", "gone.mp3"), "gone.mp3"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_code_2(
+    tmp_path: Path, story: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "empty.txt").write_text("\n \n", encoding="utf-8")
+    (tmp_path / "broken.epub").write_bytes(b"PK\x03\x04 and nothing more")
+    done = voicefarm(tmp_path, *arguments)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert words in one_sentence(done)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_wrong_option_is_code_2(tmp_path: Path) -> None:
+    assert voicefarm(tmp_path, "render").returncode == ExitCode.USAGE
+    assert voicefarm(tmp_path, "priority", "x", "101").returncode == ExitCode.USAGE
+
+
+def test_a_wrong_setting_names_itself(tmp_path: Path) -> None:
+    done = voicefarm(tmp_path, "jobs", VOICEFARM_POLL_S="soon")
+    assert done.returncode == ExitCode.USAGE
+    assert "poll_s" in one_sentence(done)
+
+
+def test_an_unreachable_database_is_code_4(tmp_path: Path) -> None:
+    done = voicefarm(tmp_path, "jobs", DATABASE_URL="postgresql://farm@127.0.0.1:1/farm")
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert "database" in one_sentence(done)
+
+
+def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
+    done = voicefarm(tmp_path, "doctor", "--json", BROKER_URL="amqp://guest:guest@127.0.0.1:1//")
+    assert done.returncode == ExitCode.NO
+    found = json.loads(done.stdout)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert not found["ok"]
+    assert not checks["broker"]["ok"]
+    for name in ("python", "embedded postgres", "ffmpeg", "espeak-ng", "disk", "store", "database"):
+        assert checks[name]["ok"], checks[name]
+    quiet = voicefarm(tmp_path, "doctor", "--quiet", BROKER_URL="amqp://guest:guest@127.0.0.1:1//")
+    assert quiet.stdout.startswith("MISSING  broker")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFound("job", 7), ExitCode.USAGE),
+        (VoiceUnknown("x", ()), ExitCode.USAGE),
+        (NoDevice("cuda:9"), ExitCode.USAGE),
+        (AudioUnreadable("a.mp3", "no audio"), ExitCode.USAGE),
+        (DatabaseUnavailable(3, 60.0, "gone"), ExitCode.UNREACHABLE),
+        (StoreFull("key", "no space"), ExitCode.UNREACHABLE),
+        (PermissionError(13, "Permission denied", "/x"), ExitCode.USAGE),
+    ],
+)
+def test_each_tree_of_errors_has_its_code(error: Exception, code: ExitCode) -> None:
+    known = explain(error)
+    assert known is not None
+    assert known[1] == code
+
+
+def test_a_defect_of_ours_is_no_known_error() -> None:
+    assert explain(KeyError("x")) is None
+
+
+def test_names_are_made_from_titles() -> None:
+    assert slug_of("The Fables of Æsop!", "x") == "the-fables-of-sop"
+    assert slug_of("雪国", "yukiguni") == "yukiguni"
+    assert slug_of("雪国", "雪").startswith("p-")
+    assert slug_of("雪国", "雪") != slug_of("雪国", "国")
+    assert len(slug_of("a b " * 60)) <= 60
+
+
+def test_casts_are_pairs() -> None:
+    assert parse_cast(["FOX=draft-2", " The Crow = draft-3"]) == {"FOX": "draft-2", "The Crow": "draft-3"}
+    for bad in (["FOX"], ["=x"], ["FOX="], ["FOX=a", "FOX=b"]):
+        with pytest.raises(OrderError):
+            parse_cast(bad)
