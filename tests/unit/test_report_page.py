@@ -92,8 +92,9 @@ def test_what_was_made_is_told_and_escaped() -> None:
 def test_generated_and_draft_speech_is_labelled() -> None:
     text = Page(render_report(DATA)).text
     assert "AI-generated speech." in text
-    assert "Heard here: draft-1@1." in text
-    assert "Draft." not in Page(render_report(replace(DATA, voices=DATA.voices[1:]))).text
+    assert "Draft voice: a formant synthesiser" in text
+    assert "Heard here: draft-1@1" in text
+    assert "Draft voice" not in Page(render_report(replace(DATA, voices=DATA.voices[1:]))).text
 
 
 def test_noticed_lines_come_first_and_only_when_there_are_any() -> None:
