@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ PAUSES_MS: Mapping[Boundary, int] = MappingProxyType(
 )
 """Silence after a line, in milliseconds, by what follows it."""
 
+_NO_DIRECTION: Mapping[str, str] = {}
+"""Shared by lines without one: a plan has a hundred thousand of them."""
 _BLOCK_BYTES = 1024 * 1024
 
 
@@ -85,17 +88,15 @@ def _plan_digest(
     document: ScriptDocument, title: str, sections: tuple[PlannedSection, ...], profile: str, options: JobOptions
 ) -> str:
     """Everything that changes the deliverables, and nothing else: where they go and how urgent they are does not."""
-    parts = [
-        [
-            section.key,
-            section.kind,
-            section.title,
-            [[line.key, line.digest, line.pause_ms, line.character, line.text] for line in section.lines],
-        ]
-        for section in sections
-    ]
     head = [title, document.author, document.language, document.kind, profile, options.model_dump(mode="json")]
-    return script_digest([head, parts])
+    return script_digest([head, [_section_digest(section) for section in sections]])
+
+
+def _section_digest(section: PlannedSection) -> str:
+    """Texts and whole numbers only, so that the quick spelling is the only one."""
+    lines = [[line.key, line.digest, line.pause_ms, line.character, line.text] for line in section.lines]
+    raw = json.dumps([section.key, section.kind, section.title, lines], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(raw.encode("utf-8")).hexdigest()
 
 
 class _Planner:
@@ -135,7 +136,7 @@ class _Planner:
             digest=_digest(line, spoken, voice, seed),
             in_ms=line.in_ms,
             out_ms=line.out_ms,
-            direction=dict(line.direction),
+            direction=dict(line.direction) if line.direction else _NO_DIRECTION,
         )
 
     def _pause(self, line: ScriptLine, *, last: bool) -> int:

@@ -56,6 +56,8 @@ class SceneBreak:
 
 def clean(text: str) -> str:
     """Collapse white space to single spaces, drop what has no width and what no database takes, unwrap CJK lines."""
+    if text.isprintable() and "  " not in text:
+        return text  # the usual case: printable text has no white space but the space
     text = _DROPPED.sub("", text)
     if "\n" in text:
         text = _CJK_WRAP.sub("", text)

@@ -90,9 +90,11 @@ def find_columns(headers: Sequence[str]) -> dict[Field, int]:
             if spelling in names:
                 found[field] = names.index(spelling)
                 break
-    if "text" not in found and found.get("id") is not None and names[found["id"]] == "line":
-        # a sheet of character and line: the line is what is said
-        found["text"] = found.pop("id")
+    if "text" not in found and "line" in names:
+        # a sheet of character and line: the line is what is said, not its number
+        found["text"] = names.index("line")
+        if found.get("id") == found["text"]:
+            del found["id"]
     preferred = next((names.index(name) for name in _PREFERRED_TEXT if name in names), None)
     if preferred is not None and "text" in found:
         spoken_before = found["text"]

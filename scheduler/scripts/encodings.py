@@ -20,6 +20,8 @@ _CANDIDATES = [
     "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "euc_kr", "cp949",
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "koi8_r", "iso8859_2", "iso8859_15",
 ]  # fmt: skip
+_LATIN_FAMILY = frozenset({"cp1250", "cp1252", "cp1254", "iso8859_2", "iso8859_15"})
+_WESTERN = frozenset("àâäáãåçéèêëíìîïñóòôöõúùûüßæøœÀÂÄÁÃÅÇÉÈÊËÍÌÎÏÑÓÒÔÖÕÚÙÛÜÆØŒ‘’‚“”„–—…«»‹›°§·•¡¿ªº£€©®½¼²³\xa0\xad")
 _SAMPLE_BYTES = 1_000_000
 _CODES_NOT_TEXT = frozenset({"unicode_escape", "raw_unicode_escape", "punycode", "idna", "undefined", "utf-7"})
 
@@ -88,6 +90,10 @@ def _guess(data: bytes, file: str) -> tuple[str, str]:
     sample = telling[:cut] if cut > 0 and len(telling) == _SAMPLE_BYTES else telling
     best = from_bytes(sample, cp_isolation=_CANDIDATES).best()
     names = [best.encoding] if best is not None else []
+    if best is None or best.encoding in _LATIN_FAMILY:
+        # few accented bytes do not tell these apart, and western Europe is the likely one when all are its letters
+        western = sample.decode("cp1252", "replace")
+        names = ["cp1252", *names] if all(char in _WESTERN for char in western if not char.isascii()) else names
     for name in [*names, "cp1252"]:
         try:
             return data.decode(name), name

@@ -34,6 +34,7 @@ _CJK_NAMED = re.compile(
 )
 _UNDERLINE = re.compile(r"\s*(?:=+|-+|~+|\*+|＝+)\s*")
 _SENTENCE_END = re.compile(r"[.!?。！？…:;,，、；：︰﹕][\"”’'»」』）)]*\s*\Z")
+_FULL_STOP = re.compile(r"[.!?。！？…][\"”’'»」』）)]*\s*\Z")
 _MAX_TITLE_CHARS = 80
 
 _START = re.compile(r"^\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG.*$", re.IGNORECASE)
@@ -166,7 +167,7 @@ def _is_line_per_paragraph(blocks: list[Paragraph]) -> bool:
     lines = [line for block in blocks if len(block.lines) > 1 for line in block.lines]
     if len(lines) < 4:
         return False
-    ended = sum(1 for line in lines if _SENTENCE_END.search(line))
+    ended = sum(1 for line in lines if _FULL_STOP.search(line))
     longest = max(len(line.rstrip()) for line in lines)
     return ended > 0.7 * len(lines) or (longest > 200 and ended > 0.4 * len(lines))
 

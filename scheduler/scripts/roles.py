@@ -24,8 +24,13 @@ _SAME: Mapping[str, str] = {
 }  # fmt: skip
 
 
+_NO_ROLE: frozenset[str] = frozenset()
+
+
 def role_names(epub_type: str | None, role: str | None) -> frozenset[str]:
     """Return the plain role names in the values of ``epub:type`` and ``role``."""
+    if epub_type is None and role is None:
+        return _NO_ROLE
     names = {name.lower() for name in (epub_type or "").split()}
     names |= {name.lower().removeprefix("doc-") for name in (role or "").split() if name.lower().startswith("doc-")}
     return frozenset(_SAME.get(name, name) for name in names)

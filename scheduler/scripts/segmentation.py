@@ -22,6 +22,7 @@ SHORT_CHARS = 25
 """Sentences shorter than this are said with a neighbour."""
 
 _WIDE = re.compile(r"[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0002fa1f]")
+_ALNUM = re.compile(r"[^\W_]")
 _TAIL_CHARS = 20
 """How far back an ending is looked for."""
 _CLOSERS = "\"”’'»」』）)】〉》］]"
@@ -45,7 +46,7 @@ _BREAKS = (
 
 def speakable(text: str) -> bool:
     """Whether there is a letter or a digit to say: punctuation, notes and emoji alone are never sent to an engine."""
-    return any(char.isalnum() for char in text)
+    return _ALNUM.search(text) is not None
 
 
 def spoken_length(text: str) -> int:
@@ -60,7 +61,7 @@ def split(text: str, language: str, max_chars: int, *, breaks: Sequence[int] = (
     Each span is at most ``max_chars`` spoken characters long. Empty text has no spans.
     """
     spans = _sentences(text, primary(language))
-    if breaks:
+    if breaks and spans:
         spans = _cut_at(spans, breaks)
     spans = [part for span in spans for part in _shorten(text, span, max_chars)]
     return _join_short(text, spans, max_chars)
@@ -120,7 +121,7 @@ def _best_cut(text: str, start: int, end: int, target: float, max_chars: int) ->
     """Return where to divide: the strongest mark whose distance from ``start`` is near ``target`` spoken characters."""
     window = min(end, start + max_chars)
     room = max_chars
-    last = start
+    last = window if text[start:window].isascii() else start
     while last < window and room > 0:
         room -= 3 if _WIDE.match(text[last]) else 1
         last += 1
@@ -131,7 +132,7 @@ def _best_cut(text: str, start: int, end: int, target: float, max_chars: int) ->
         found = [m.end() for m in marks.finditer(text, start, last) if m.end() - start >= 0.4 * (ideal - start)]
         if found:
             return min(found, key=lambda at: abs(at - ideal))
-    return _whole_character(text, start, max(last, start + 1))
+    return _whole_character(text, start, max(ideal, start + 1))
 
 
 def _whole_character(text: str, start: int, cut: int) -> int:

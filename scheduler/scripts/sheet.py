@@ -42,6 +42,7 @@ _KINDS: Mapping[str, LineKind] = {
 }
 _NARRATOR = frozenset({"narrator", "narration", "narrateur", "erzähler", "旁白", "ナレーション", "ナレーター"})
 _TOGETHER = re.compile(r"\s*[/+&、，]\s*")
+_PHYSICAL_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
 _MAX_COLUMNS = 200
 
 
@@ -62,11 +63,18 @@ class SheetReader:
         delimiter = _delimiter(text, source.name)
         rows = _Rows(source.name, options, PurePath(source.name).stem)
         try:
-            rows.read(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+            rows.read(csv.reader(_physical_lines(text), delimiter=delimiter))
         except csv.Error as error:
             raise _csv_error(error, source.name, rows.number) from error
         notices = [] if encoding in ("utf-8", "ascii") else [Rejection("", f"read as {encoding}")]
         return rows.document(self.name, notices)
+
+
+def _physical_lines(text: str) -> Iterator[str]:
+    """Yield lines with their ends; io.StringIO would hold four bytes for each character."""
+    for match in _PHYSICAL_LINE.finditer(text):
+        if match[0]:
+            yield match[0]
 
 
 def _csv_error(error: csv.Error, file: str, row: int) -> ScriptError:
@@ -200,8 +208,9 @@ class _Rows:
         if times is None:
             return
         emotion = self._cell(row, "emotion")
+        identity, section = self._cell(row, "id"), self._section_of(row)
         line = ScriptLine(
-            key="",
+            key=self._line_keys.claim(identity) if identity else self._line_keys.of_text(section.key, text),
             text=text,
             language=self._language_of(row, text, place),
             kind=kind,
@@ -219,7 +228,22 @@ class _Rows:
             else nothing(),
             place=place,
         )
-        self._add(line, self._cell(row, "id"), self._cell(row, "section"))
+        if identity and line.key != identity:
+            self.notices.append(Rejection(place, f"the id {identity!r} is used before; this line is {line.key!r}"))
+        if line.in_time is not None or spoken_length(text) <= self.options.max_line_chars:
+            section.lines.append(line)
+        else:
+            section.lines.extend(self._divided(line, section.key, identity))
+
+    def _divided(self, line: ScriptLine, section: str, identity: str) -> Iterator[ScriptLine]:
+        """Divide a row without times that is too long for one take; a timed row stays whole."""
+        spans = split(line.text, line.language, self.options.max_line_chars)
+        parts = [part for a, b in spans if speakable(part := line.text[a:b].strip())]
+        for number, part in enumerate(parts):
+            key = line.key
+            if number:
+                key = self._line_keys.claim(identity) if identity else self._line_keys.of_text(section, part)
+            yield replace(line, key=key, text=part, boundary="paragraph" if number + 1 == len(parts) else "sentence")
 
     def _times(self, row: Sequence[str], place: str) -> tuple[Fraction | None, Fraction | None] | None:
         """Return (in, out), or None after rejecting the row."""
@@ -255,18 +279,14 @@ class _Rows:
                 self.notices.append(Rejection("", reason))
         return self._language
 
-    def _add(self, line: ScriptLine, identity: str, section_title: str) -> None:
-        if section_title:
-            self._section = section_title
+    def _section_of(self, row: Sequence[str]) -> _Section:
+        """Return the section of a row; an empty cell goes on with the section above."""
+        self._section = self._cell(row, "section") or self._section
         section = self.sections.get(self._section)
         if section is None:
             title = self._section or self.title
             section = self.sections[self._section] = _Section(self._section_keys.of_title(title), title)
-        for part in _divided(line, self.options.max_line_chars):
-            key = self._line_keys.claim(identity) if identity else self._line_keys.of_text(section.key, part.text)
-            if identity and key != identity and part is line:
-                self.notices.append(Rejection(line.place, f"the id {identity!r} is used before; this line is {key!r}"))
-            section.lines.append(replace(part, key=key))
+        return section
 
 
 def _direction(emotion: str, reaction: str) -> Mapping[str, str]:
@@ -277,17 +297,6 @@ def _direction(emotion: str, reaction: str) -> Mapping[str, str]:
 def _characters(cell: str) -> tuple[str, ...]:
     names = (" ".join(name.split()) for name in _TOGETHER.split(cell))
     return tuple(name for name in names if name and name.casefold() not in _NARRATOR)
-
-
-def _divided(line: ScriptLine, max_chars: int) -> list[ScriptLine]:
-    """Divide a row without times that is too long for one take; a timed row stays whole."""
-    if line.in_time is not None or spoken_length(line.text) <= max_chars:
-        return [line]
-    parts = [line.text[a:b].strip() for a, b in split(line.text, line.language, max_chars)]
-    parts = [part for part in parts if speakable(part)]
-    lines = [replace(line, text=part, boundary="sentence") for part in parts]
-    lines[-1] = replace(lines[-1], boundary="paragraph")
-    return lines
 
 
 def _closed(lines: list[ScriptLine]) -> tuple[ScriptLine, ...]:
