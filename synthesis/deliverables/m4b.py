@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import os
 import struct
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import imageio_ffmpeg
-
 from synthesis.errors import AudioUnreadable, EncodeError
+from synthesis.mastering.ffmpeg import run_ffmpeg
 
 AAC_FRAME = 1024
 """Samples in one AAC-LC packet."""
@@ -184,11 +182,7 @@ def _mux(listing: Path, metadata: Path, cover: Path | None, dst: Path, tags: Boo
     args += ["-bsf:a", f"setts=pts=N*{frame}:dts=N*{frame}:duration={frame}"]
     args += ["-metadata:s:a:0", f"language={language}", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     args += ["-movflags", "+faststart", "-f", "ipod", str(dst)]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-v", "error", "-y", *args]
-    ended = subprocess.run(command, capture_output=True, check=False)
-    if ended.returncode != 0 or not dst.exists():
-        reason = ended.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise EncodeError("M4B", reason[-1] if reason else f"ffmpeg ended with {ended.returncode}")
+    run_ffmpeg(args, target="the M4B")
 
 
 def _read_stream(path: Path) -> _Stream:
