@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from db.queries import dispatch, lines, workers
-from db.records import ClaimedLine, FinishedTake
+from db.queries import dispatch, jobs, lines, sections, workers
+from db.records import ClaimedLine, FinishedTake, NewTrack
 from db.states import LINE_SETTLED, LineState
 
 ENGINE = "fake"
@@ -127,6 +127,40 @@ def take_for(line: ClaimedLine, *, review: bool = False, samples: int = 24_000) 
     )
 
 
+TRACK = NewTrack(
+    digest="track",
+    files={"flac": "a.flac"},
+    samples=480_000,
+    sample_rate=48_000,
+    loudness_lufs=-19.0,
+    true_peak_dbtp=-3.1,
+    measurements={"gain_db": 1.5},
+    offsets=({"line_id": 1, "take_id": 1, "start": 0, "samples": 240_000, "pause": 0},),
+    watermark=7,
+)
+
+
+def revision(conn: sa.Connection, table: str, id_: int) -> int:
+    """Present revision of a section or a job."""
+    return int(conn.execute(sa.text(f"SELECT revision FROM {table} WHERE id = :id"), {"id": id_}).scalar_one())
+
+
+def assemble(conn: sa.Connection, section_id: int, session_id: uuid.UUID) -> bool:
+    """Claim a ready section and give it a track."""
+    current = revision(conn, "section", section_id)
+    if sections.claim(conn, section_id, current, session_id, 30) is None:
+        return False
+    return sections.finish(conn, section_id, current, session_id, TRACK)
+
+
+def deliver(conn: sa.Connection, job_id: int, session_id: uuid.UUID) -> bool:
+    """Claim a ready job and deliver it, with no files."""
+    current = revision(conn, "job", job_id)
+    if jobs.claim_delivery(conn, job_id, current, session_id, 30) is None:
+        return False
+    return jobs.finish_delivery(conn, job_id, current, session_id, [])
+
+
 def queued(conn: sa.Connection, limit: int = 1000) -> list[tuple[int, int]]:
     """Dispatch, and return the (line id, attempt) of the messages, taken out of the outbox."""
     dispatch.dispatch(conn, ENGINE, limit)
@@ -180,6 +214,20 @@ def trail(conn: sa.Connection, entity: str, id_: int) -> list[tuple[str, str]]:
         {"entity": entity, "id": id_},
     )
     return [(row.from_state, row.to_state) for row in rows]
+
+
+def counters_right(conn: sa.Connection) -> bool:
+    """Whether every ``waiting`` is what counting the rows gives."""
+    wrong = conn.execute(
+        sa.text("""
+            SELECT 'section', s.id FROM section s LEFT JOIN line l ON l.section_id = s.id
+            GROUP BY s.id HAVING s.waiting <> count(l.id) FILTER (WHERE l.state <> ALL(:settled))
+            UNION ALL
+            SELECT 'job', j.id FROM job j LEFT JOIN section s ON s.job_id = j.id
+            GROUP BY j.id HAVING j.waiting <> count(s.id) FILTER (WHERE s.state <> 'assembled')"""),
+        {"settled": [state.value for state in LINE_SETTLED]},
+    ).all()
+    return not wrong
 
 
 def messages(conn: sa.Connection, task: str) -> list[list[int]]:

@@ -100,3 +100,23 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
     made = make_engine(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="module")
+def module_engine(postgres: str, template_database: str) -> Iterator[sa.Engine]:
+    """An engine on one database for all tests of a module; they roll back what they do."""
+    name = f"vf_module_{uuid.uuid4().hex}"
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    _run(postgres, copy.format(sql.Identifier(name), sql.Identifier(template_database)))
+    made = make_engine(_named(postgres, name))
+    yield made
+    made.dispose()
+    _drop(postgres, name)
+
+
+@pytest.fixture
+def scratch(module_engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection in a transaction that is rolled back: for whatever needs no second connection and no clock."""
+    with module_engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
