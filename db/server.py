@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -27,7 +28,7 @@ import psycopg
 from psycopg import sql
 
 from db.errors import ServerFailed
-from db.server_files import SOCKET_NAME, Layout, choose_layout, find_binaries
+from db.server_files import SOCKET_NAME, Layout, choose_layout, find_binaries, own_directory
 
 log = logging.getLogger(__name__)
 
@@ -78,17 +79,14 @@ class EmbeddedPostgres:
                 use = (self.home / "postgres.use").open("a")
                 try:
                     fcntl.flock(use, fcntl.LOCK_SH)
-                    layout = choose_layout(self.home)
-                    _ensure_running(layout)
+                    layout = _ensure_running(choose_layout(self.home))
                     _ensure_database(layout)
                 except BaseException:
                     use.close()
                     raise
                 self._use, self._layout = use, layout
             else:  # joined before; the server may have been killed since
-                layout = choose_layout(self.home)
-                _ensure_running(layout)
-                self._layout = layout
+                self._layout = layout = _ensure_running(choose_layout(self.home))
             return _url(layout, DATABASE)
 
     def stop(self) -> None:
@@ -139,15 +137,23 @@ class EmbeddedPostgres:
 def running_pid(layout: Layout) -> int | None:
     """Process id of the server on this data directory; None when there is none, whatever a stale file says."""
     try:
-        pid = int((layout.data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+        pid = int(_pid_file(layout)[0])
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE or "postgres" not in process.name():
             return None
         return pid if Path(process.cwd()).samefile(layout.data) else None
-    except (OSError, ValueError, psutil.NoSuchProcess):
+    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
         return None
     except psutil.AccessDenied:
         return None  # somebody else's process: a server of ours is ours to see
+
+
+def _pid_file(layout: Layout) -> list[str]:
+    """Lines: pid, data directory, start, port, socket directory, address, shared memory, state. Fewer at first."""
+    try:
+        return [line.strip() for line in (layout.data / "postmaster.pid").read_text("utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
 
 
 def _url(layout: Layout, database: str) -> str:
@@ -155,14 +161,22 @@ def _url(layout: Layout, database: str) -> str:
     return f"postgresql://{USER}@/{database}?host={quote(str(layout.socket_dir), safe='')}&port={PORT}"
 
 
-def _ensure_running(layout: Layout) -> None:
+def _ensure_running(layout: Layout) -> Layout:
+    """The layout with the socket's real place: whoever started the server may have had another TMPDIR."""
     if running_pid(layout) is None:
         binaries = find_binaries(layout.account)
         _ensure_cluster(layout, binaries)
         _check_version(layout, binaries)
         _clear_stale_pid(layout)
         _launch(layout, binaries)
-    _await_ready(layout)
+        return layout
+    found = replace(layout, socket_dir=Path(_pid_file(layout)[4]))
+    if not _await_ready(found):
+        log.warning("the socket of the server in %s was removed: starting it again", layout.place)
+        _stop_server(layout)
+        _launch(layout, find_binaries(layout.account))
+        return layout
+    return found
 
 
 def _ensure_cluster(layout: Layout, binaries: Path) -> None:
@@ -192,17 +206,20 @@ def _check_version(layout: Layout, binaries: Path) -> None:
 
 
 def _clear_stale_pid(layout: Layout) -> None:
-    """Remove the pid file of a killed server whose number now belongs to some other program.
+    """Remove the pid file of a killed server that PostgreSQL itself would stumble over.
 
-    PostgreSQL clears a file whose process is gone itself, after checking that no orphan of the old server is left; it
-    refuses only when the number is taken, which in a container that was started again is the usual case.
+    PostgreSQL clears a file whose process is gone, after checking that no orphan of the old server is left. It refuses
+    to start when the number is taken by some other program (in a container that was started again, the usual case),
+    or when the file was never finished.
     """
     path = layout.data / "postmaster.pid"
-    try:
-        pid = int(path.read_text("utf-8").split("\n", 1)[0])
-    except (OSError, ValueError):
+    if not path.exists():
         return
-    if psutil.pid_exists(pid):
+    try:
+        pid = int(_pid_file(layout)[0])
+    except (ValueError, IndexError):
+        pid = 0
+    if pid <= 0 or psutil.pid_exists(pid):
         log.warning("removing a stale %s: process %d is not a PostgreSQL of this directory", path, pid)
         path.unlink(missing_ok=True)
 
@@ -210,29 +227,14 @@ def _clear_stale_pid(layout: Layout) -> None:
 def _launch(layout: Layout, binaries: Path) -> None:
     if layout.log.exists() and layout.log.stat().st_size > LOG_LIMIT_BYTES:
         layout.log.replace(layout.log.with_suffix(".log.1"))
-    options = (
-        f"-p {PORT} -c listen_addresses='' -c unix_socket_permissions=0700 -k {shlex.quote(str(layout.socket_dir))}"
-    )
+    own_directory(layout.socket_dir, layout.account)
+    server = f"-p {PORT} -c listen_addresses='' -c unix_socket_permissions=0700"
+    command = ["start", "-s", "-w", "-t", str(int(START_TIMEOUT_S)), "-D", "data", "-l", "server.log"]
+    command += ["-o", f"{server} -k {shlex.quote(str(layout.socket_dir))}"]
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
-            timeout = str(int(START_TIMEOUT_S))
-            _run(
-                layout,
-                binaries,
-                "pg_ctl",
-                "start",
-                "-s",
-                "-w",
-                "-t",
-                timeout,
-                "-D",
-                "data",
-                "-l",
-                "server.log",
-                "-o",
-                options,
-            )
+            _run(layout, binaries, "pg_ctl", *command)
             return
         except ServerFailed as error:
             # children of a server that was killed need a moment to notice
@@ -242,21 +244,22 @@ def _launch(layout: Layout, binaries: Path) -> None:
             time.sleep(0.2)
 
 
-def _await_ready(layout: Layout) -> None:
-    """Wait until the server takes connections: it may be recovering from a crash."""
+def _await_ready(layout: Layout) -> bool:
+    """Wait until the server takes connections (it may be recovering); False when its socket is gone for good."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
             psycopg.connect(_url(layout, "postgres"), connect_timeout=10).close()
-            return
+            return True
         except psycopg.OperationalError as error:
-            gone = running_pid(layout) is None
-            if gone or time.monotonic() > deadline:
-                what = "stopped while starting" if gone else "does not take connections"
-                raise ServerFailed(str(layout.place), f"{what}: {error}".strip(), _tail(layout)) from error
-            if not (layout.socket_dir / SOCKET_NAME).exists() and time.monotonic() > deadline - START_TIMEOUT_S + 10:
-                _stop_server(layout)  # its socket was removed from under it: only a restart brings it back
-                _launch(layout, find_binaries(layout.account))
+            if running_pid(layout) is None:
+                raise ServerFailed(str(layout.place), f"stopped while starting: {error}", _tail(layout)) from error
+            if time.monotonic() > deadline:
+                reason = f"does not take connections: {error}"
+                raise ServerFailed(str(layout.place), reason, _tail(layout)) from error
+            lines = _pid_file(layout)
+            if lines[7:8] == ["ready"] and not (layout.socket_dir / SOCKET_NAME).exists():
+                return False
             time.sleep(0.05)
 
 

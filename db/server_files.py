@@ -70,6 +70,7 @@ class Layout:
     place: Path
     """Directory of its own, owned by the account, mode 0700."""
     socket_dir: Path
+    """Where its socket is, or would be."""
     account: Account
 
     @property
@@ -94,14 +95,12 @@ def choose_layout(home: Path) -> Layout:
     if account.uid is not None and not record.exists() and not _suits(place, account):
         place = _system_place(home, account)
         record.write_text(f"{place}\n", "utf-8")
-    _own_directory(place, account)
+    own_directory(place, account)
     if account.uid is not None and not account.can_enter(place):
         raise ServerFailed(
             str(place), f"account {account.uid} cannot reach it; give another --home or set DATABASE_URL"
         )
-    socket_dir = _socket_dir(place)
-    _own_directory(socket_dir, account)
-    return Layout(place, socket_dir, account)
+    return Layout(place, choose_socket_dir(place), account)
 
 
 def _suits(place: Path, account: Account) -> bool:
@@ -137,7 +136,7 @@ def _system_place(home: Path, account: Account) -> Path:
     return place
 
 
-def _own_directory(path: Path, account: Account) -> None:
+def own_directory(path: Path, account: Account) -> None:
     """Make a directory only the account can enter, or check that it is one."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -160,7 +159,8 @@ def _short(directory: Path) -> bool:
     return len(path) <= MAX_SOCKET_PATH and re.fullmatch(rb"[A-Za-z0-9_./+-]+", path) is not None
 
 
-def _socket_dir(place: Path) -> Path:
+def choose_socket_dir(place: Path) -> Path:
+    """Where a server that is started now puts its socket: beside the data, or in a short place made from its name."""
     name = f"voicefarm-{hashlib.sha256(os.fsencode(place.resolve())).hexdigest()[:16]}"
     for candidate in (place.absolute() / "run", Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108
         if _short(candidate):

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from db.errors import BadKey, BadStoreUrl, StoreCorrupt, StoreUnreadable
-from db.store_backends import OBJECT_STORES, Backend, LocalFiles, RemoteObjects
+from db.store_backends import OBJECT_STORES, Backend, LocalFiles, RemoteObjects, network_errors
 
 _KEY = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,8})?")
 _READ_BYTES = 1 << 20
@@ -151,5 +151,5 @@ def _checked(key: str) -> str:
 def _read(key: str, source: BinaryIO, size: int) -> bytes:
     try:
         return source.read(size)
-    except OSError as error:
-        raise StoreUnreadable(key, error.strerror or str(error)) from error
+    except network_errors() as error:
+        raise StoreUnreadable(key, str(error)) from error

@@ -186,7 +186,7 @@ class RemoteObjects:
             return cast("BinaryIO", fs.open(f"{root}/{folders(key)}", "rb"))
         except FileNotFoundError as error:
             raise StoreMissing(key) from error
-        except _network_errors() as error:
+        except network_errors() as error:
             raise StoreUnreadable(key, _reason(error)) from error
 
     def exists(self, key: str) -> bool:
@@ -196,7 +196,7 @@ class RemoteObjects:
             fs.info(f"{root}/{folders(key)}")
         except FileNotFoundError:
             return False
-        except _network_errors() as error:
+        except network_errors() as error:
             raise StoreUnreadable(key, _reason(error)) from error
         return True
 
@@ -223,11 +223,11 @@ class RemoteObjects:
     def _refusals(self, key: str) -> Iterator[None]:
         try:
             yield
-        except _network_errors() as error:
+        except network_errors() as error:
             raise StoreFull(key, _reason(error)) from error
 
 
-def _network_errors() -> tuple[type[Exception], ...]:
+def network_errors() -> tuple[type[Exception], ...]:
     """What reaches us besides OSError: s3fs hands on botocore's own errors for dead connections and bad credentials."""
     try:
         return (OSError, importlib.import_module("botocore.exceptions").BotoCoreError)
