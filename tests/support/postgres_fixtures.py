@@ -6,6 +6,7 @@ With pytest-xdist the processes of a run share one server.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -32,7 +33,17 @@ def pytest_configure(config: pytest.Config) -> None:
         home = Path(tempfile.mkdtemp(prefix="vf-pg-"))
         home.chmod(0o755)
         os.environ[SHARED_HOME] = str(home)
-        config.add_cleanup(lambda: (shutil.rmtree(os.environ.pop(SHARED_HOME)), None)[1])
+        config.add_cleanup(_clean_up)
+
+
+def _clean_up() -> None:
+    home = Path(os.environ.pop(SHARED_HOME))
+    if (home / "postgres").exists() or (home / "postgres.location").exists():  # a process of xdist died
+        left = EmbeddedPostgres(home)
+        with contextlib.suppress(ServerFailed):
+            left.start()
+            left.remove()
+    shutil.rmtree(home)
 
 
 def _named(server: str, database: str) -> str:
