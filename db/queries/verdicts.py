@@ -94,6 +94,11 @@ WITH picked AS (
 SELECT id FROM moved""")
 """The job itself."""
 
+CANCELLED_BESIDE = sa.text(f"""
+SELECT id FROM section WHERE state = '{SectionState.CANCELLED}' AND job_id IN (
+    SELECT job_id FROM section WHERE id = ANY(CAST(:ids AS bigint[])))""")
+"""Cancelled sections of the jobs that these sections belong to."""
+
 LINE_STATE = sa.text("SELECT state FROM line WHERE id = :id")
 JOB_STATE = sa.text("SELECT state FROM job WHERE id = :id")
 
@@ -101,7 +106,8 @@ JOB_STATE = sa.text("SELECT state FROM job WHERE id = :id")
 def retry(conn: sa.Connection, line_ids: Sequence[int] | None = None, *, job_id: int | None = None) -> int:
     """Render lines again with all their attempts: the named ones, or the failed ones of a job. Returns how many.
 
-    A cancelled line brings its section and its job back. Raises InvalidTransition for a named line that is not failed,
+    A cancelled line brings its job back with all its sections; lines cancelled with it stay so until they are named, or
+    until the script is submitted again. Raises InvalidTransition for a named line that is not failed,
     cancelled, skipped, rendered or accepted, and NotFound for one that is not there.
     """
     if (line_ids is None) == (job_id is None):
@@ -110,7 +116,10 @@ def retry(conn: sa.Connection, line_ids: Sequence[int] | None = None, *, job_id:
         rows = _move_named(conn, RETRY, line_ids, LineState.PENDING)
     else:
         rows = conn.execute(RETRY_JOB, {"job_id": job_id, "actor": PERSON}).all()
-    change = {row.section_id: 0 for row in rows if row.was == LineState.CANCELLED} | deltas(rows)
+    change = deltas(rows)
+    back = sorted({row.section_id for row in rows if row.was == LineState.CANCELLED} | change.keys())
+    for section_id in conn.scalars(CANCELLED_BESIDE, {"ids": back}) if back else ():
+        change.setdefault(section_id, 0)
     settle(conn, change, PERSON, revive=True)
     if rows:
         notify(conn)

@@ -15,7 +15,7 @@ from db.errors import InvalidTransition, NotFound
 from db.failures import Decision, Scope, decide
 from db.queries import dispatch, jobs, lines, reaper, sections
 from db.queries._moves import IllegalMove, legal, settle
-from db.records import FailedLine, FinishedTake
+from db.records import FailedLine
 from db.states import (
     JOB_MOVES,
     LINE_MOVES,
@@ -65,21 +65,7 @@ def put(scene: Scene, state: LineState) -> None:
 
 
 def offer(scene: Scene, *, review: bool = False) -> set[int]:
-    take = FinishedTake(
-        line_id=scene.line,
-        attempt=1,
-        digest="d",
-        audio_sha256="a.flac",
-        samples=1,
-        sample_rate=24_000,
-        voice="v@1",
-        engine="fake",
-        engine_version="1",
-        seed=1,
-        findings=(),
-        render_ms=1,
-        hold_for_review=review,
-    )
+    take = rows.offer(scene.line, 1, review=review)
     return lines.accept(scene.conn, [take], scene.session, rows.WORKER)
 
 

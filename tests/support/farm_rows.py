@@ -108,23 +108,28 @@ def start_session(conn: sa.Connection, *, name: str = WORKER, kind: str = "line"
     return session_id
 
 
-def take_for(line: ClaimedLine, *, review: bool = False, samples: int = 24_000) -> FinishedTake:
-    """One second of audio for a claimed line, as a worker would offer it."""
+def offer(line_id: int, attempt: int, *, digest: str = "d", seed: int = 1, review: bool = False) -> FinishedTake:
+    """One second of audio, as a worker would offer it."""
     return FinishedTake(
-        line_id=line.id,
-        attempt=line.attempt,
-        digest=line.digest,
-        audio_sha256=f"{line.id:064x}.flac",
-        samples=samples,
+        line_id=line_id,
+        attempt=attempt,
+        digest=digest,
+        audio_sha256=f"{line_id:064x}.flac",
+        samples=24_000,
         sample_rate=24_000,
-        voice=f"{line.voice_name}@{line.voice_version}",
+        voice="fake-1@1",
         engine=ENGINE,
         engine_version="1",
-        seed=line.seed,
-        findings=(),
+        seed=seed,
+        findings=({"code": "quiet", "message": "quiet"},) if review else (),
         render_ms=5,
         hold_for_review=review,
     )
+
+
+def take_for(line: ClaimedLine, *, review: bool = False) -> FinishedTake:
+    """One second of audio for a claimed line."""
+    return offer(line.id, line.attempt, digest=line.digest, seed=line.seed, review=review)
 
 
 TRACK = NewTrack(
@@ -180,6 +185,22 @@ def rendering(conn: sa.Connection, session_id: uuid.UUID, limit: int = 1000) -> 
 def render_all(conn: sa.Connection, session_id: uuid.UUID) -> set[int]:
     """Dispatch, claim and accept whatever is pending."""
     return lines.accept(conn, [take_for(line) for line in rendering(conn, session_id)], session_id, WORKER)
+
+
+def finish_everything(conn: sa.Connection, farm: Farm, session_id: uuid.UUID) -> None:
+    """Do what people and workers would, until the job is delivered: retry what failed, approve what waits, make it."""
+    lines.retry(conn, job_id=farm.job_id)
+    waiting = conn.scalars(
+        sa.text("SELECT id FROM line WHERE section_id = ANY(:ids) AND state = 'rendered'"),
+        {"ids": list(farm.section_ids)},
+    ).all()
+    lines.approve(conn, waiting)
+    conn.execute(sa.text("UPDATE line SET not_before = NULL"))
+    render_all(conn, session_id)
+    jobs.retry_failed(conn, farm.job_id)
+    for section_id in farm.section_ids:
+        assemble(conn, section_id, session_id)
+    deliver(conn, farm.job_id, session_id)
 
 
 def force(conn: sa.Connection, line_id: int, state: LineState) -> None:
