@@ -25,6 +25,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from synthesis.audio import Samples
+from synthesis.mastering.ffmpeg import decode_pipe
 from synthesis.watermark.frontend import (
     HOP,
     RATE,
@@ -140,8 +141,6 @@ def detect_file(path: Path, keys: Sequence[bytes], *, thorough: bool = True) -> 
 
     Raises AudioUnreadable for a file that cannot be decoded.
     """
-    from synthesis.mastering.ffmpeg import decode_pipe
-
     return _search(_windows(decode_pipe(path, RATE)), keys, thorough=thorough)
 
 
