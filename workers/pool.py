@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from os import getpid
 from typing import Any, ClassVar
 
@@ -33,7 +34,9 @@ class LinePool(TaskPool):  # type: ignore[misc]  # celery has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.executor._max_workers = self.task_threads
+        self.executor.shutdown()
+        # Celery looks a thread's task up in that thread's current application
+        self.executor = ThreadPoolExecutor(self.task_threads, "post", initializer=self.app.set_current)
         self._hub: Hub | None = None
         self._finished: deque[Callable[[], None]] = deque()
         self._waking = threading.Lock()
@@ -54,7 +57,7 @@ class LinePool(TaskPool):  # type: ignore[misc]  # celery has no types
     ) -> Any:
         """Hand a line to the desk, anything else to a thread."""
         if self.desk is None or not args or args[0] != LINE_TASK or callback is None:
-            return super().on_apply(target, args, kwargs, callback, accept_callback, **options)
+            return super().on_apply(self._in_app(target), args, kwargs, callback, accept_callback, **options)
         started = time.monotonic()
         if accept_callback is not None:
             accept_callback(getpid(), started)
@@ -64,6 +67,17 @@ class LinePool(TaskPool):  # type: ignore[misc]  # celery has no types
 
         self.desk.take_in(args[2]["args"], lambda: self._finish(succeed))
         return None
+
+    def _in_app(self, target: Callable[..., Any]) -> Callable[..., Any]:
+        """Run a task with our application as the thread's current one: Celery looks the task up there."""
+        app = self.app
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if app is not None:
+                app.set_current()
+            return target(*args, **kwargs)
+
+        return run
 
     def _finish(self, succeed: Callable[[], None]) -> None:
         hub = self._hub

@@ -33,12 +33,12 @@ def register_post_tasks(app: Celery, settings: Settings, database_url: str, name
     """Make the post tasks known to the application; their tools are made in each process at its first use."""
     holder = BenchHolder(lambda: PostBench(settings, database_url, bench_name(name)))
 
-    @app.task(name=ASSEMBLE_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+    @app.task(name=ASSEMBLE_TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
     def assemble(version: int, section_id: int, revision: int) -> None:
         if known(ASSEMBLE_TASK, version):
             assemble_section(holder.get(), section_id, revision)
 
-    @app.task(name=DELIVER_TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+    @app.task(name=DELIVER_TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
     def deliver(version: int, job_id: int, revision: int) -> None:
         if known(DELIVER_TASK, version):
             deliver_job(holder.get(), job_id, revision)

@@ -93,7 +93,7 @@ def window_of(capacity: int) -> int:
 def run_line_worker(
     settings: Settings, *, engine: str, device: str, capacity: int | None = None, name: str | None = None
 ) -> int:
-    """Render lines on one device until SIGTERM; returns the exit status. Raises NoDevice, NotConfigured, EngineUnknown."""
+    """Render lines on one device until SIGTERM; returns the exit status. Raises NoDevice, NotConfigured …"""
     local_device = bind_device(device)
     from synthesis.registry import make_engine as make_speech_engine  # after bind_device: it may import torch
 

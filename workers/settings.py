@@ -9,7 +9,7 @@ from kombu.entity import Exchange, Queue
 from workers.contract import DEAD_EXCHANGE, DEAD_QUEUE, POST_QUEUE, line_queue
 
 EXCHANGE = "voicefarm"
-MEMORY_URL = "memory://"
+MEMORY_URL = "memory://localhost/"
 
 DELIVERY_LIMIT = 20
 """Redeliveries before the broker gives a message up. One crash of the broker costs 2; the database's cap of three

@@ -75,6 +75,7 @@ class Pump:
         """Returns how many messages went out."""
         with self._engine.begin() as conn:
             dispatch.dispatch(conn, "fake", limit)
+        with self._engine.begin() as conn:  # a message must not overtake the commit it speaks of
             rows = outbox.fetch(conn, 5000)
             for _ in range(self._copies if rows else 0):
                 self._publisher.publish(rows)
@@ -89,7 +90,8 @@ class Pump:
 def line_states(engine: sa.Engine) -> Counter[str]:
     """How many lines are in each state."""
     with engine.connect() as conn:
-        return Counter(dict(conn.execute(sa.text("SELECT state, count(*) FROM line GROUP BY state")).tuples().all()))
+        rows = conn.execute(sa.text("SELECT state, count(*) FROM line GROUP BY state"))
+        return Counter({str(state): int(count) for state, count in rows})
 
 
 def job_state(engine: sa.Engine, job_id: int) -> str:

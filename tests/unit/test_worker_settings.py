@@ -52,7 +52,7 @@ def test_rabbitmq_acknowledges_late_and_never_gives_up() -> None:
 
 def test_the_in_process_transport_acknowledges_early_and_prefetches_without_limit() -> None:
     conf = make_app(None).conf
-    assert conf.broker_url == "memory://"
+    assert conf.broker_url.startswith("memory://")
     assert not conf.task_acks_late
     assert conf.worker_prefetch_multiplier == 0
     assert conf.broker_transport_options["polling_interval"] == 0.005

@@ -1,0 +1,179 @@
+"""The workers of the one-machine mode: the same code, in threads of this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from worker_jobs import Pump, fake_job, job_state, line_states, takes_per_line, wait_until
+
+from db.queries import voices
+from db.records import JobOptions
+from db.settings import Settings
+from workers.app import make_app
+from workers.embedded import EmbeddedWorkers
+
+MP3_ONLY = JobOptions(formats=("mp3", "vtt"))
+
+
+@contextmanager
+def running(tmp_path: Path, database_url: str, engine: sa.Engine, capacity: int = 16) -> Iterator[Pump]:
+    settings = Settings(home=tmp_path / "home", heartbeat_s=0.5, _env_file=None)  # type: ignore[call-arg]
+    app = make_app(None)
+    workers = EmbeddedWorkers(app, settings, database_url, engine="fake", capacity=capacity, post_threads=1)
+    pump = Pump(engine, app)
+    workers.start()
+    try:
+        yield pump
+    finally:
+        workers.stop()
+        pump.close()
+
+
+def test_a_job_goes_from_lines_to_files_in_place(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:
+    out = tmp_path / "out"
+    with engine.begin() as conn:
+        job = fake_job(conn, [f"{{dur=150}} line {n}" for n in range(200)], out, options=JobOptions())
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(
+            lambda: pump() >= 0 and job_state(engine, job.job_id) in ("delivered", "failed"), "delivery", timeout_s=90
+        )
+    assert job_state(engine, job.job_id) == "delivered"
+    assert line_states(engine) == {"accepted": 200}
+    assert takes_per_line(engine) == {1: 200}
+    names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert names == {
+        "A Test.m4b", "manifest.json", "report.html",
+        "mp3/01 - Chapter 1.mp3", "mp3/02 - Chapter 2.mp3",
+        "flac/01 - Chapter 1.flac", "flac/02 - Chapter 2.flac",
+        "vtt/01 - Chapter 1.vtt", "vtt/02 - Chapter 2.vtt",
+    }  # fmt: skip
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert sum(len(track["lines"]) for track in manifest["tracks"]) == 200
+    assert {file["name"] for file in manifest["files"]} == names - {"manifest.json"}
+
+
+def test_what_is_there_unchanged_is_not_written_again_and_what_went_is_removed(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    out = tmp_path / "out"
+    with engine.begin() as conn:
+        first = fake_job(conn, ["{dur=900} one", "{dur=900} two"], out, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and job_state(engine, first.job_id) == "delivered", "the first delivery")
+        kept = out / "mp3/01 - Chapter 1.mp3"
+        before = kept.stat().st_ino
+        stranger = out / "mp3/notes.txt"
+        stranger.write_text("mine")
+        with engine.begin() as conn:
+            second = fake_job(
+                conn, ["{dur=900} one"], out, sections=1, options=MP3_ONLY.model_copy(update={"year": ""})
+            )
+        wait_until(lambda: pump() >= 0 and job_state(engine, second.job_id) == "delivered", "the second delivery")
+    assert not (out / "mp3/02 - Chapter 2.mp3").exists()
+    assert stranger.exists(), "what no manifest lists is not ours to remove"
+    assert kept.exists()
+    assert kept.stat().st_ino != before, "the number of tracks is in its tags: it is another file"
+
+
+def test_faults_of_lines_become_their_states(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:
+    texts = ["{dur=100} good", "{bad-text} x", "{nan} x", "{empty} x", "{error} x"]
+    with engine.begin() as conn:
+        fake_job(conn, texts, tmp_path / "out", sections=1)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(
+            lambda: pump() >= 0 and line_states(engine) == {"accepted": 1, "failed": 4}, "every line at rest", 60
+        )
+    with engine.connect() as conn:
+        rows = conn.execute(sa.text("SELECT spoken, failure_class, burnt FROM line WHERE state = 'failed' ORDER BY id"))
+        found = [tuple(row) for row in rows]
+    assert found == [
+        ("{bad-text} x", "bad_text", 1),
+        ("{nan} x", "engine_error", 3),
+        ("{empty} x", "engine_error", 3),
+        ("{error} x", "engine_error", 3),
+    ]
+
+
+def test_a_voice_whose_consent_was_revoked_after_dispatch_does_not_render(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    with engine.begin() as conn:
+        fake_job(conn, ["{dur=100} x"], tmp_path / "out", sections=1)
+    with running(tmp_path, database_url, engine) as pump:
+        with engine.begin() as conn:
+            voice = voices.get_voice(conn, "fake-1")
+            from db.queries import dispatch
+
+            dispatch.dispatch(conn, "fake", 10)
+            voices.revoke_consent(conn, voice.id)
+        pump()
+        wait_until(lambda: line_states(engine) == {"held": 1}, "the line is held")
+    with engine.connect() as conn:
+        assert conn.scalar(sa.text("SELECT failure_class FROM line")) == "consent_revoked"
+        assert conn.scalar(sa.text("SELECT count(*) FROM take")) == 0
+
+
+def test_a_store_that_takes_nothing_holds_the_lines_and_burns_nothing(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "store").write_text("a file where the directory should be")
+    with engine.begin() as conn:
+        fake_job(conn, ["{dur=100} x"], tmp_path / "out", sections=1)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and line_states(engine) == {"held": 1}, "the line is held")
+    with engine.connect() as conn:
+        assert tuple(conn.execute(sa.text("SELECT failure_class, burnt FROM line")).one()) == ("store_full", 0)
+        assert conn.scalar(sa.text("SELECT scope FROM hold")) == "store"
+
+
+def test_a_damaged_take_is_rendered_again_not_mastered(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:
+    out = tmp_path / "out"
+    with engine.begin() as conn:
+        job = fake_job(conn, ["{dur=900} one", "{dur=900} two"], out, sections=1, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        pump()
+        wait_until(lambda: line_states(engine) == {"accepted": 2}, "both takes")
+        with engine.connect() as conn:
+            key = str(conn.scalar(sa.text("SELECT audio_sha256 FROM take ORDER BY id LIMIT 1")))
+        stored = tmp_path / "home" / "store" / key[:2] / key[2:4] / key
+        data = bytearray(stored.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        stored.chmod(0o644)
+        stored.write_bytes(bytes(data))
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "delivery", 60)
+    with engine.connect() as conn:
+        assert conn.scalar(sa.text("SELECT count(*) FROM take")) == 3
+    assert (out / "mp3/01 - Chapter 1.mp3").exists()
+
+
+def test_a_place_that_refuses_files_fails_the_delivery_with_a_sentence(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    blocked = tmp_path / "out"
+    blocked.write_text("a file where the directory should be")
+    with engine.begin() as conn:
+        job = fake_job(conn, ["{dur=900} one"], blocked, sections=1, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "failed", "the failure", 60)
+    with engine.connect() as conn:
+        message = str(conn.scalar(sa.text("SELECT message FROM job")))
+    assert str(blocked) in message
+    assert "voicefarm retry" in message
+
+
+@pytest.mark.parametrize("times", [2])
+def test_starting_and_stopping_leaves_nothing_behind(
+    tmp_path: Path, database_url: str, engine: sa.Engine, times: int
+) -> None:
+    for _ in range(times):
+        with running(tmp_path, database_url, engine):
+            pass
+    with engine.connect() as conn:
+        open_sessions = conn.scalar(sa.text("SELECT count(*) FROM worker_session WHERE ended_at IS NULL"))
+    assert open_sessions == 0
