@@ -7,6 +7,7 @@ the socket first and the confirms are counted as they come back, on the same kin
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,6 @@ from typing import Any, Protocol
 import amqp
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
-from kombu.serialization import dumps
 
 from db.records import OutboxRow
 from workers.app import add_line_queues, declare_queues
@@ -225,7 +225,7 @@ class AmqpPublisher:
 
     def _message(self, channel: Any, row: OutboxRow, name: str) -> Any:
         headers, embed = self._template(row.task)
-        body = dumps((row.args, {}, embed), "json")[2]
+        body = json.dumps([row.args, {}, embed])
         return channel.prepare_message(
             body,
             content_type="application/json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -230,9 +231,16 @@ def _tell(outcome: Outcome) -> None:
         typer.echo(f"  {section.position + 1:3}  {span(section.audio_ms / 1000):>8}{level}  {section.title}")
     kinds: dict[str, list[str]] = {}
     for file in outcome.files:
-        kinds.setdefault(file.kind, []).append(outcome.path_of(file))
+        kinds.setdefault(file.kind, []).append(_near(outcome.path_of(file)))
     for kind, paths in kinds.items():
         typer.echo(f"{kind:9} {paths[0] if len(paths) == 1 else f'{len(paths)} files, {paths[0]} …'}")
     report = report_of(outcome)
     if report is not None:
-        typer.echo(f"open {report} to see and hear every chapter")
+        typer.echo(f"open {_near(str(report))} to see and hear every chapter")
+
+
+def _near(path: str) -> str:
+    """The path as a person in the working directory would write it."""
+    if "://" not in path and Path(path).is_relative_to(Path.cwd()):
+        return str(Path(path).relative_to(Path.cwd()))
+    return path
