@@ -103,6 +103,7 @@ class Farm:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.store = Store((self.folder / "store").absolute().as_uri())
         self.engine = make_engine(self.database_url, pool_size=2, application_name="test")
+        self.run("db", "upgrade")  # the first command of every farm: it also registers the voices that engines bring
 
     @property
     def environment(self) -> dict[str, str]:
