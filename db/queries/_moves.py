@@ -119,11 +119,10 @@ SELECT id, job_id, was, state FROM moved ORDER BY id""")
 
 REOPEN_JOBS = sa.text(f"""
 WITH change AS (
-    SELECT id, lost, revived
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:lost AS bigint[]), CAST(:revived AS boolean[])) AS c(id, lost, revived)
+    SELECT id, lost FROM unnest(CAST(:ids AS bigint[]), CAST(:lost AS bigint[])) AS c(id, lost)
 ), picked AS (
     SELECT j.id, j.state AS was, c.lost,
-           CASE WHEN j.state = '{JobState.CANCELLED}' AND NOT c.revived THEN j.state
+           CASE WHEN j.state = '{JobState.CANCELLED}' AND NOT :revive THEN j.state
                 ELSE '{JobState.ACTIVE}' END AS state
     FROM job j JOIN change c ON c.id = j.id
     ORDER BY j.id FOR UPDATE OF j
@@ -138,7 +137,7 @@ WITH change AS (
     {NOTE_JOBS}
 )
 SELECT id FROM moved""")
-"""Takes back the delivery of jobs that lost an assembled section, or that came back from cancelled."""
+"""Takes back the delivery of jobs that lost an assembled section; brings cancelled ones back when asked to."""
 
 for _to, _froms in (
     (SectionState.OPEN, set(SectionState) - {SectionState.OPEN}),
@@ -161,14 +160,11 @@ def settle(conn: sa.Connection, change: Mapping[int, int], actor: str, *, revive
         SETTLE, {"ids": ids, "deltas": [change[id_] for id_ in ids], "revive": revive, "actor": actor}
     ).all()
     ask_assembly(conn, [row.id for row in rows if row.state == SectionState.READY])
-    lost: dict[int, int] = {}
-    revived: set[int] = set()
+    lost: dict[int, int] = {row.job_id: 0 for row in rows} if revive else {}
     for row in rows:
         if row.was == SectionState.ASSEMBLED:
             lost[row.job_id] = lost.get(row.job_id, 0) + 1
-        elif row.was == SectionState.CANCELLED and row.state != SectionState.CANCELLED:
-            revived.add(row.job_id)
-    jobs = sorted(lost.keys() | revived)
-    if jobs:
-        values = {"lost": [lost.get(job, 0) for job in jobs], "revived": [job in revived for job in jobs]}
-        conn.execute(REOPEN_JOBS, {"ids": jobs, "actor": actor, **values})
+    if lost:
+        jobs = sorted(lost)
+        values = {"ids": jobs, "lost": [lost[job] for job in jobs], "revive": revive, "actor": actor}
+        conn.execute(REOPEN_JOBS, values)
