@@ -29,6 +29,7 @@ from synthesis.deliverables.report import (
 from synthesis.mastering.measurements import LEVEL_FLOOR_DB, LOUDNESS_FLOOR_LUFS
 from synthesis.mastering.profiles import Profile, get_profile
 from workers.labels import DRAFT_ENGINES
+from workers.takes import spoken_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,9 @@ def _profile_facts(profile: Profile) -> Mapping[str, Any]:
 
 
 def _offsets(section: DeliverySection) -> dict[int, Mapping[str, Any]]:
-    return {int(offset["line_id"]): offset for offset in section.track.offsets}
+    """Line → where it lies in the track. By order, not by id: a track that is used again was made for other rows."""
+    spoken = spoken_lines(section.lines)
+    return {line.line_id: offset for line, offset in zip(spoken, section.track.offsets, strict=True)}
 
 
 def _manifest_track(section: DeliverySection) -> ManifestTrack:

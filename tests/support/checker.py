@@ -128,14 +128,24 @@ def tracks_whole(conn: sa.Connection, store: Store, job_id: int) -> Iterator[str
         {"job": job_id},
     ).all()
     for section in sections:
-        wanted = conn.execute(
-            sa.text("SELECT id, take_id FROM line WHERE section_id = :id AND state = 'accepted' ORDER BY position"),
+        wanted = conn.scalars(
+            sa.text(
+                "SELECT t.audio_sha256 FROM line l JOIN take t ON t.id = l.take_id"
+                " WHERE l.section_id = :id AND l.state = 'accepted' ORDER BY l.position"
+            ),
             {"id": section.id},
         ).all()
         offsets = section.offsets if isinstance(section.offsets, list) else json.loads(section.offsets)
-        held = [(entry["line_id"], entry["take_id"]) for entry in offsets]
-        if held != [(row.id, row.take_id) for row in wanted]:
-            yield f"the track of section {section.id} does not hold its {len(wanted)} lines once and in order: {held}"
+        # by what is heard: a track that is used again was made for the rows of an earlier revision
+        held = conn.scalars(
+            sa.text(
+                "SELECT t.audio_sha256 FROM unnest(CAST(:takes AS bigint[])) WITH ORDINALITY AS o(id, n)"
+                " LEFT JOIN take t ON t.id = o.id ORDER BY o.n"
+            ),
+            {"takes": [entry["take_id"] for entry in offsets]},
+        ).all()
+        if held != wanted:
+            yield f"the track of section {section.id} does not hold its {len(wanted)} lines once and in order"
         for before, after in itertools.pairwise(offsets):
             if before["start"] + before["samples"] + before["pause"] != after["start"]:
                 yield f"section {section.id}: a gap or an overlap before line {after['line_id']}"
