@@ -16,10 +16,10 @@ from pathlib import Path
 
 import soundfile
 import sqlalchemy as sa
-from db.store import Store
 
 from db.failures import ATTEMPT_CAP
 from db.states import LINE_RESTING, LINE_SETTLED, LineState
+from db.store import Store
 
 RESTING = [state.value for state in LINE_RESTING]
 SETTLED = [state.value for state in LINE_SETTLED]
