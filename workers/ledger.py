@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -34,8 +34,14 @@ BATCH = 128
 RETRY_S = 0.5
 
 
+T = TypeVar("T")
+
+
 class LineStore(Protocol):
     """The moves of ``db.queries.lines`` a worker makes, each one transaction."""
+
+    def alone(self, messages: Sequence[tuple[int, int]]) -> set[int]:
+        """Which lines must be claimed one at a time."""
 
     def claim(self, messages: Sequence[tuple[int, int]], session: uuid.UUID, worker: str) -> list[ClaimedLine]:
         """Claim what is still ours to claim."""
@@ -56,6 +62,11 @@ class SqlLineStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    def alone(self, messages: Sequence[tuple[int, int]]) -> set[int]:
+        """Which lines must be claimed one at a time."""
+        with self._engine.connect() as conn:
+            return lines.alone(conn, [line_id for line_id, _ in messages])
 
     def claim(self, messages: Sequence[tuple[int, int]], session: uuid.UUID, worker: str) -> list[ClaimedLine]:
         """Claim what is still ours to claim."""
@@ -104,6 +115,8 @@ class Ledger:
         self._on_claimed = on_claimed
         self._give_up_s = give_up_s
         self._held: dict[tuple[int, int], Held] = {}
+        self._emptied = threading.Condition()
+        self._unclaimed: list[Delivery] = []
         self._stopping = threading.Event()
         self._claims: Grouper[Delivery] = Grouper(
             "claims", self._claim, limit=BATCH, gather_s=gather_s, room=self._free, on_death=on_death
@@ -135,7 +148,7 @@ class Ledger:
         self._stopping.set()
         left = self._claims.take_back()
         self._claims.close(timeout_s=30)
-        return left + self._claims.take_back()
+        return self._unclaimed + left + self._claims.take_back()
 
     def hand_back(self, messages: Sequence[LineMessage]) -> None:
         """Let other workers have lines nobody claimed here, at once instead of after the queue timeout."""
@@ -159,56 +172,81 @@ class Ledger:
     # --- claiming ---
 
     def _claim(self, batch: list[Delivery]) -> None:
-        fresh = {(d.message.line_id, d.message.attempt): d for d in batch}
-        doubles = [d for d in batch if fresh[(d.message.line_id, d.message.attempt)] is not d]
+        """Claim a batch; then, one by one, its lines that must have no company: a poison line burns itself only."""
+        ids = self._when_possible(lambda: self._store.alone([_key(delivery) for delivery in batch]))
+        if ids is None:
+            self._unclaimed += batch
+            return
+        alone = [delivery for delivery in batch if delivery.message.line_id in ids]
+        self._claim_together([delivery for delivery in batch if delivery.message.line_id not in ids])
+        for delivery in alone:
+            if self._wait_until_empty():
+                self._claim_together([delivery])
+            else:
+                self._unclaimed.append(delivery)
+        if alone:
+            self._wait_until_empty()
+
+    def _claim_together(self, batch: list[Delivery]) -> None:
+        fresh = {_key(delivery): delivery for delivery in batch}
+        doubles = [delivery for delivery in batch if fresh[_key(delivery)] is not delivery]
         doubles += [fresh.pop(key) for key in list(fresh) if key in self._held]
-        claimed, session = self._claim_when_possible(list(fresh))
+        found = self._claim_when_possible(list(fresh)) if fresh else ([], self._session.id)
+        if found is None:
+            self._unclaimed += fresh.values()
+            fresh.clear()
+            found = ([], self._session.id)
+        claimed, session = found
         held = []
         for line in claimed:
-            delivery = fresh.pop((line.id, line.attempt))
-            one = Held(line, session, delivery.done)
+            one = Held(line, session, fresh.pop((line.id, line.attempt)).done)
             self._held[(line.id, line.attempt)] = one
             held.append(one)
         self._counters.add("claimed", len(held))
-        self._counters.add("claim_batches")
         self._counters.add("superseded", len(fresh) + len(doubles))
         if held:
             self._on_claimed(held)
         for delivery in (*fresh.values(), *doubles):
             delivery.done()
 
-    def _claim_when_possible(self, keys: list[tuple[int, int]]) -> tuple[list[ClaimedLine], uuid.UUID]:
-        """Claim, however long the database is away; nothing when the worker stops first."""
-        unsure: dict[tuple[int, int], uuid.UUID] = {}
-        while keys:
-            session = self._session.id
+    def _wait_until_empty(self) -> bool:
+        """Wait until nothing is held; False when the worker stops first."""
+        with self._emptied:
+            while self._held:
+                if self._stopping.is_set():
+                    return False
+                self._emptied.wait(RETRY_S)
+        return not self._stopping.is_set()
+
+    def _when_possible(self, ask: Callable[[], T]) -> T | None:
+        """The database's answer, however long it is away; None when the worker stops first."""
+        while True:
             try:
-                claimed = self._store.claim(keys, session, self._session.name)
+                return ask()
             except sa.exc.DBAPIError as error:
                 if not is_transient(error):
                     raise
                 log.warning("claims wait for the database: %s", str(error.orig).strip())
-                unsure |= dict.fromkeys(keys, session)
-                if self._stopping.wait(RETRY_S):
-                    break
-                continue
-            if unsure:
-                self._give_back_unsure(unsure, {(line.id, line.attempt) for line in claimed})
-            return claimed, session
-        return [], self._session.id
+            if self._stopping.wait(RETRY_S):
+                return None
 
-    def _give_back_unsure(self, unsure: dict[tuple[int, int], uuid.UUID], claimed: set[tuple[int, int]]) -> None:
+    def _claim_when_possible(self, keys: list[tuple[int, int]]) -> tuple[list[ClaimedLine], uuid.UUID] | None:
+        sessions: list[uuid.UUID] = []
+
+        def claim() -> list[ClaimedLine]:
+            sessions.append(self._session.id)
+            return self._store.claim(keys, sessions[-1], self._session.name)
+
+        claimed = self._when_possible(claim)
+        if len(sessions) > 1:  # the answer of an earlier try was lost, maybe after its commit
+            got = {(line.id, line.attempt) for line in claimed or ()}
+            self._give_back_unsure([key for key in keys if key not in got], sessions)
+        return None if claimed is None else (claimed, sessions[-1])
+
+    def _give_back_unsure(self, keys: list[tuple[int, int]], sessions: list[uuid.UUID]) -> None:
         """Release what a commit without an answer may have claimed: nobody else would, our session lives on."""
-        sessions: dict[uuid.UUID, list[tuple[int, int]]] = defaultdict(list)
-        for key, session in unsure.items():
-            if key not in claimed and key not in self._held:
-                sessions[session].append(key)
-        for session, keys in sessions.items():
-            retry_transient(
-                lambda session=session, keys=keys: self._store.settle((), (), keys, session, self._session.name),  # type: ignore[misc]
-                attempts=1000,
-                deadline_s=self._give_up_s,
-            )
+        for session in set(sessions):
+            self._when_possible(lambda session=session: self._store.settle((), (), keys, session, self._session.name))  # type: ignore[misc]
 
     # --- settling ---
 
@@ -218,8 +256,10 @@ class Ledger:
             by_session[outcome.held.session].append(outcome)
         for session, outcomes in by_session.items():
             self._settle_group(session, outcomes)
-        for outcome in batch:
-            self._held.pop((outcome.held.line.id, outcome.held.line.attempt), None)
+        with self._emptied:
+            for outcome in batch:
+                self._held.pop((outcome.held.line.id, outcome.held.line.attempt), None)
+            self._emptied.notify()
         self._claims.nudge()
         for outcome in batch:
             outcome.held.done()
@@ -268,3 +308,7 @@ class Ledger:
         self._counters.add("failed", failures)
         self._counters.add("released", released)
         self._counters.add("superseded", len(outcomes) - accepted - failures - released)
+
+
+def _key(delivery: Delivery) -> tuple[int, int]:
+    return delivery.message.line_id, delivery.message.attempt

@@ -31,6 +31,7 @@ class LinePool(TaskPool):  # type: ignore[misc]  # celery has no types
     task_threads: ClassVar[int] = 1
     """Threads for tasks other than lines."""
     uses_semaphore = False
+    executor: ThreadPoolExecutor
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

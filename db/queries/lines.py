@@ -22,6 +22,7 @@ from db.states import LineState, SectionState
 
 __all__ = [
     "accept",
+    "alone",
     "approve",
     "cancel_job",
     "claim",
@@ -64,6 +65,9 @@ JOIN section s ON s.id = m.section_id
 JOIN job j ON j.id = s.job_id
 ORDER BY m.id""")
 """queued → rendering for every message whose attempt is still the line's, with all a worker needs to render it."""
+
+ALONE = sa.text("SELECT id FROM line WHERE id = ANY(CAST(:ids AS bigint[])) AND alone")
+"""Lines whose next attempt runs with nothing else in flight."""
 
 SESSION_LIVES = sa.text("SELECT ended_at IS NULL FROM worker_session WHERE id = :session")
 """Whether a session may still claim."""
@@ -185,6 +189,11 @@ def claim(
     if not rows and not conn.scalar(SESSION_LIVES, {"session": session_id}):
         release(conn, unique, session_id, worker)
     return [ClaimedLine(**{**row, "voice_languages": tuple(row["voice_languages"])}) for row in rows]
+
+
+def alone(conn: sa.Connection, line_ids: Sequence[int]) -> set[int]:
+    """Which of these lines must be claimed one at a time: what is held together with a poison line burns with it."""
+    return set(conn.scalars(ALONE, {"ids": list(line_ids)})) if line_ids else set()
 
 
 def accept(conn: sa.Connection, takes: Sequence[FinishedTake], session_id: uuid.UUID, worker: str) -> set[int]:

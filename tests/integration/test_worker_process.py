@@ -48,6 +48,19 @@ def start_worker(tmp_path: Path, database_url: str, broker_url: str) -> Iterator
             worker.wait(10)
 
 
+@pytest.fixture
+def make_pump(engine: sa.Engine, broker_url: str) -> Iterator[Callable[..., Pump]]:
+    made: list[Pump] = []
+
+    def make(copies: int = 1) -> Pump:
+        made.append(Pump(engine, make_app(broker_url), copies=copies))
+        return made[-1]
+
+    yield make
+    for pump in made:
+        pump.close()
+
+
 def stop(worker: subprocess.Popen[bytes]) -> int:
     worker.send_signal(signal.SIGTERM)
     return worker.wait(40)
@@ -65,11 +78,11 @@ def counter(engine: sa.Engine, name: str) -> int:
 
 
 def test_200_lines_are_rendered_once_though_every_message_comes_twice(
-    tmp_path: Path, engine: sa.Engine, broker_url: str, start_worker: StartWorker
+    tmp_path: Path, engine: sa.Engine, broker_url: str, make_pump: Callable[..., Pump], start_worker: StartWorker
 ) -> None:
     with engine.begin() as conn:
         fake_job(conn, [f"{{dur=120}} line {n}" for n in range(200)], tmp_path / "out")
-    pump = Pump(engine, make_app(broker_url), copies=2)
+    pump = make_pump(copies=2)
     assert pump() == 200
     worker = start_worker()
     wait_until(lambda: line_states(engine) == {"accepted": 200}, "all lines accepted")
@@ -82,15 +95,14 @@ def test_200_lines_are_rendered_once_though_every_message_comes_twice(
         ended = conn.scalar(sa.text("SELECT count(*) FROM worker_session WHERE ended_at IS NOT NULL"))
     assert ready == 2, "each section asked for its assembly once"
     assert ended == 1
-    pump.close()
 
 
 def test_a_worker_told_to_stop_finishes_what_it_has_and_gives_back_the_rest(
-    tmp_path: Path, engine: sa.Engine, broker_url: str, start_worker: StartWorker
+    tmp_path: Path, engine: sa.Engine, broker_url: str, make_pump: Callable[..., Pump], start_worker: StartWorker
 ) -> None:
     with engine.begin() as conn:
         fake_job(conn, [f"{{dur=100}}{{slow=400}} {n}" for n in range(40)], tmp_path / "out")
-    pump = Pump(engine, make_app(broker_url))
+    pump = make_pump()
     pump()
     worker = start_worker(capacity=4)
     wait_until(lambda: line_states(engine)["accepted"] >= 4, "the first lines accepted")
@@ -104,15 +116,14 @@ def test_a_worker_told_to_stop_finishes_what_it_has_and_gives_back_the_rest(
     start_worker(capacity=40)
     wait_until(lambda: pump() >= 0 and line_states(engine) == {"accepted": 40}, "the rest accepted by the next worker")
     assert takes_per_line(engine) == {1: 40}
-    pump.close()
 
 
 def test_a_poison_line_ends_its_process_and_finds_itself_alone(
-    tmp_path: Path, engine: sa.Engine, broker_url: str, start_worker: StartWorker
+    tmp_path: Path, engine: sa.Engine, broker_url: str, make_pump: Callable[..., Pump], start_worker: StartWorker
 ) -> None:
     with engine.begin() as conn:
         fake_job(conn, [*(f"{{dur=100}} {n}" for n in range(12)), "{crash}"], tmp_path / "out", sections=1)
-    pump = Pump(engine, make_app(broker_url))
+    pump = make_pump()
     workers = [start_worker()]
 
     def settled() -> bool:
@@ -129,16 +140,14 @@ def test_a_poison_line_ends_its_process_and_finds_itself_alone(
     with engine.connect() as conn:
         row = conn.execute(sa.text("SELECT failure_class, burnt, alone FROM line WHERE state = 'failed'")).one()
     assert tuple(row) == ("crash", 3, True)
-    pump.close()
 
 
 def test_an_engine_that_stalls_ends_its_process(
-    tmp_path: Path, engine: sa.Engine, broker_url: str, start_worker: StartWorker
+    tmp_path: Path, engine: sa.Engine, broker_url: str, make_pump: Callable[..., Pump], start_worker: StartWorker
 ) -> None:
     with engine.begin() as conn:
         fake_job(conn, ["{stall}"], tmp_path / "out", sections=1)
-    pump = Pump(engine, make_app(broker_url))
+    pump = make_pump()
     pump()
     assert start_worker(watchdog_s=1.0).wait(40) == 75
     assert line_states(engine) == {"rendering": 1}, "no outcome is made up"
-    pump.close()

@@ -50,7 +50,13 @@ class Table:
         self.trouble: list[Exception] = []
         self.lose_answers = 0
         self.poison: int | None = None
+        self.lonely: set[int] = set()
         self.lock = threading.Lock()
+
+    def alone(self, messages: Sequence[Key]) -> set[int]:
+        with self.lock:
+            self._maybe_fail()
+            return {line_id for line_id, _ in messages} & self.lonely
 
     def claim(self, messages: Sequence[Key], session: uuid.UUID, worker: str) -> list[ClaimedLine]:
         with self.lock:
@@ -193,6 +199,27 @@ def test_no_more_lines_are_held_than_the_window(started: Callable[[Desk], Desk])
     for one in desk.held[1:5]:
         desk.finish(one)
     desk.wait_done(10)
+
+
+def test_a_line_that_must_be_alone_is_claimed_when_nothing_else_is_held(started: Callable[[Desk], Desk]) -> None:
+    desk = Desk(Table([(n, 1) for n in range(6)]), at_once=False)
+    desk.table.lonely = {3, 4}
+    for n in range(6):
+        desk.deliver((n, 1))
+    started(desk)
+    wait_until(lambda: len(desk.held) == 4)
+    assert {held.line.id for held in desk.held} == {0, 1, 2, 5}
+    for held in desk.held[:4]:
+        assert desk.table.queued == {(3, 1), (4, 1)}
+        desk.finish(held)
+    wait_until(lambda: len(desk.held) == 5)
+    assert set(desk.table.rendering) == {(3, 1)}
+    assert desk.table.queued == {(4, 1)}
+    desk.finish(desk.held[4])
+    wait_until(lambda: len(desk.held) == 6)
+    assert set(desk.table.rendering) == {(4, 1)}
+    desk.finish(desk.held[5])
+    desk.wait_done(6)
 
 
 def test_claims_wait_for_the_database(started: Callable[[Desk], Desk]) -> None:
