@@ -19,6 +19,7 @@ from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 
 from db.records import OutboxRow
+from scheduler.errors import SchedulerError
 from workers.app import add_line_queues, declare_queues
 from workers.contract import LINE_QUEUE_PREFIX
 
@@ -31,7 +32,7 @@ BROKER_ERRORS: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuErro
 _PERSISTENT = 2
 
 
-class BrokerDown(Exception):
+class BrokerDown(SchedulerError):
     """The broker could not be reached, or went away with messages unconfirmed. ``args``: (reason,)."""
 
 

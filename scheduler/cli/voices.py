@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from scheduler.cli.common import HomeOption, JsonOption, echo_json, echo_table, transaction
+from scheduler.cli.exits import ExitCode
 
 VoiceArgument = Annotated[str, typer.Argument(metavar="VOICE", help="The voice's name.")]
 
@@ -62,6 +63,10 @@ def grant(
         queries.ensure_consent(
             conn, queries.get_voice(conn, voice).id, kind, holder=holder, evidence=evidence, expires_at=ends
         )
+        live = queries.get_voice(conn, voice).live
+    if not live:
+        typer.echo(f"voicefarm: this consent of {voice} was revoked or has ended; name other --evidence", err=True)
+        raise typer.Exit(ExitCode.USAGE)
     typer.echo(f"{voice} may be rendered")
 
 

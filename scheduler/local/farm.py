@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.local.order import OrderError
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
@@ -34,15 +36,24 @@ class FarmHandle:
 
 @contextlib.contextmanager
 def open_database(settings: Settings) -> Iterator[str]:
-    """URL of the farm's database with its schema: the configured one as it is, or the embedded one, made if needed.
+    """URL of the farm's database with its schema: the configured one, or the embedded one, made if needed.
 
-    A configured database is not migrated from here: that is an operator's decision. Raises SchemaOutdated.
+    The database of a running farm is not migrated from here: that is an operator's decision. Raises SchemaOutdated,
+    and OrderError for a broker without a database.
     """
     from db import migrate
+    from db.errors import SchemaOutdated
 
+    if settings.broker_url is not None:
+        if settings.database_url is None:
+            raise OrderError("BROKER_URL names a farm, DATABASE_URL is missing: set both, or neither for this machine")
+        found, wanted = migrate.current(settings.database_url), migrate.head()
+        if found != wanted:
+            raise SchemaOutdated(found, wanted)
+        yield settings.database_url
+        return
     if settings.database_url is not None:
-        if settings.broker_url is None:
-            migrate.upgrade(settings.database_url)
+        migrate.upgrade(settings.database_url)
         yield settings.database_url
         return
     from db.server import EmbeddedPostgres

@@ -93,6 +93,8 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
         planned, result = _store(settings, order, document, farm.database, one_engine=farm.in_process)
         reused = f", {result.reused} of them rendered before" if result.reused else ""
         say(f"{planned.title}: {result.lines} lines in {len(planned.sections)} sections{reused}")
+        if not farm.in_process:
+            _mention_missing_workers(farm.database, settings, planned, say)
         job = watch(farm.database, result.job_id, view())
         with farm.database.connect() as conn:
             return Outcome(
@@ -189,6 +191,18 @@ def _store(
             return planned, imports.import_script(conn, planned)
 
     return retry_transient(run)
+
+
+def _mention_missing_workers(
+    database: sa.Engine, settings: Settings, planned: ImportPlan, say: Callable[[str], None]
+) -> None:
+    """A farm without a worker for this job would look like one that is slow."""
+    from db.queries import dispatch
+
+    with database.connect() as conn:
+        there = dispatch.capacity(conn, settings.lease_s)
+    for engine in sorted({line.engine for section in planned.sections for line in section.lines} - set(there)):
+        say(f"no worker of engine {engine} is alive now; lines wait until `voicefarm worker --engine {engine}` runs")
 
 
 def _voices_without_farm(settings: Settings, order: Order) -> Sequence[VoiceRecord]:
