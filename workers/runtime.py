@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from celery import Celery
+from celery import Celery, signals
 from celery.apps.worker import Worker
 
 from db.session import make_engine, retry_transient
@@ -127,7 +127,16 @@ def run_post_worker(settings: Settings, *, concurrency: int, name: str | None = 
     broker_url, database_url = _urls(settings)
     app = make_app(broker_url)
     full_name = name or worker_name("cpu", "post")
-    register_post_tasks(app, settings, database_url, full_name)
+    benches = register_post_tasks(app, settings, database_url, full_name)
+
+    def opened(**_: object) -> None:
+        benches.get()  # starts a heartbeat, waits for nothing: Celery gives this signal four seconds
+
+    def closed(**_: object) -> None:
+        benches.close()
+
+    signals.worker_process_init.connect(opened, weak=False)
+    signals.worker_process_shutdown.connect(closed, weak=False)
     return _run_celery(app, full_name, [POST_QUEUE], pool="prefork", concurrency=concurrency, engines=[])
 
 

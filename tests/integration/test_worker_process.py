@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from worker_jobs import Pump, fake_job, line_states, takes_per_line, wait_until
+from worker_jobs import Pump, fake_job, job_state, line_states, takes_per_line, wait_until
 
 from db.queries import reaper
 from workers.app import make_app
@@ -26,6 +26,17 @@ home, database_url, broker_url, capacity, watchdog_s = sys.argv[1:]
 settings = Settings(home=Path(home), database_url=database_url, broker_url=broker_url, heartbeat_s=0.5,
                     watchdog_s=float(watchdog_s), _env_file=None)
 sys.exit(run_line_worker(settings, engine="fake", device="cpu", capacity=int(capacity), name="cpu@test"))
+"""
+
+POST = """
+import logging, sys
+from pathlib import Path
+from db.settings import Settings
+from workers.runtime import run_post_worker
+logging.basicConfig(level=logging.INFO)
+home, database_url, broker_url = sys.argv[1:]
+settings = Settings(home=Path(home), database_url=database_url, broker_url=broker_url, heartbeat_s=0.5, _env_file=None)
+sys.exit(run_post_worker(settings, concurrency=2, name="post@test"))
 """
 
 StartWorker = Callable[..., subprocess.Popen[bytes]]
@@ -151,3 +162,35 @@ def test_an_engine_that_stalls_ends_its_process(
     pump()
     assert start_worker(watchdog_s=1.0).wait(40) == 75
     assert line_states(engine) == {"rendering": 1}, "no outcome is made up"
+
+
+def test_post_workers_master_and_deliver_in_processes_of_their_own(
+    tmp_path: Path,
+    engine: sa.Engine,
+    database_url: str,
+    broker_url: str,
+    make_pump: Callable[..., Pump],
+    start_worker: StartWorker,
+) -> None:
+    out = tmp_path / "out"
+    with engine.begin() as conn:
+        job = fake_job(conn, [f"{{dur=700}} {n}" for n in range(8)], out, sections=4)
+    pump = make_pump(copies=2)
+    start_worker()
+    arguments = [str(tmp_path / "home"), database_url, broker_url]
+    post = subprocess.Popen([sys.executable, "-W", "ignore", "-c", POST, *arguments])
+    try:
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "delivery", timeout_s=80)
+        with engine.connect() as conn:
+            names = set(conn.scalars(sa.text("SELECT name FROM worker_session WHERE kind = 'post'")))
+            tracks = conn.scalar(sa.text("SELECT count(*) FROM track"))
+        assert names == {"post@test/0", "post@test/1"}, "each process has a session of its own"
+        assert tracks == 4, "a message that comes twice makes nothing twice"
+        assert len(list((out / "mp3").iterdir())) == 4
+        assert stop(post) == 0
+    finally:
+        if post.poll() is None:
+            post.kill()
+            post.wait(10)
+    with engine.connect() as conn:
+        assert conn.scalar(sa.text("SELECT count(*) FROM worker_session WHERE kind = 'post' AND ended_at IS NULL")) == 0
