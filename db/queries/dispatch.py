@@ -65,7 +65,7 @@ WITH flying AS (
       AND EXISTS (SELECT FROM consent c WHERE c.voice_id = v.id AND c.revoked_at IS NULL
                     AND (c.expires_at IS NULL OR c.expires_at > now()))
       AND NOT EXISTS (SELECT FROM hold h WHERE h.scope = 'voice' AND h.key = v.id::text AND h.until > now())
-), lane AS (
+), lane AS MATERIALIZED (
     SELECT p.id, p.priority, coalesce(f.lines, 0) AS flying
     FROM production p LEFT JOIN flying f ON f.production_id = p.id
     WHERE p.state = '{ProductionState.ACTIVE}'
