@@ -14,7 +14,7 @@ _TAKE = sa.text(
     "ON CONFLICT (payload) DO NOTHING RETURNING payload"
 )
 _LOOKUP = sa.text(
-    "SELECT p.slug AS production, p.title, w.deliverable, w.made_at FROM watermark w "
+    "SELECT p.id AS production_id, p.slug AS production, p.title, w.deliverable, w.made_at FROM watermark w "
     "JOIN production p ON p.id = w.production_id WHERE w.payload = :payload"
 )
 _KEYS = sa.text("SELECT id, title, watermark_key FROM production ORDER BY id")
@@ -30,7 +30,7 @@ def allocate(conn: sa.Connection, production_id: int, deliverable: str) -> int:
 
 
 def lookup(conn: sa.Connection, payload: int) -> dict[str, Any] | None:
-    """What a payload stands for: 'production' (slug), 'title', 'deliverable', 'made_at'; None when unknown."""
+    """What a payload stands for: 'production_id', 'production' (slug), 'title', 'deliverable', 'made_at'; None when unknown."""
     row = conn.execute(_LOOKUP, {"payload": payload}).one_or_none()
     return None if row is None else dict(row._mapping)
 

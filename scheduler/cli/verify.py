@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scheduler.cli.common import HomeOption, JsonOption, echo_json, transaction
+from scheduler.cli.common import HomeOption, JsonOption, database_url, echo_json, load_settings
 from scheduler.cli.exits import ExitCode
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 def verify(
@@ -29,7 +33,8 @@ def verify(
     if as_json:
         echo_json(answer)
     elif answer["found"]:
-        typer.echo(f"{file}: {answer['production']}, {answer['deliverable']}, made {answer['made_at']}")
+        what = f"{answer['deliverable']}, made {answer['made_at']}" if answer["deliverable"] else "track not on record"
+        typer.echo(f"{file}: {answer['production']}, {what}")
         typer.echo(
             f"payload {answer['payload']:08x}, score {answer['score']:.1f} (threshold {answer['threshold']:.1f}, "
             f"false positives {answer['false_positive_rate']:.0e})"
@@ -40,37 +45,46 @@ def verify(
 
 
 def _look(file: Path, home: Path | None) -> dict[str, Any]:
+    from db.migrate import require_current
+    from db.session import make_engine
+
+    with database_url(load_settings(home)) as url:
+        engine = make_engine(url, pool_size=1, application_name="voicefarm-cli")
+        try:
+            with engine.connect() as conn:
+                require_current(conn)
+            return _detect(file, engine)
+        finally:
+            engine.dispose()
+
+
+def _detect(file: Path, engine: sa.Engine) -> dict[str, Any]:
+    """Detect between two short transactions: an unmarked hour takes seconds, and no connection should wait for it."""
     from db.queries import watermarks
     from synthesis.watermark import detect_file
 
-    with transaction(home) as conn:
-        titles = watermarks.title_keys(conn)
-        nothing: dict[str, Any] = {
-            "found": False,
-            "payload": None,
-            "score": 0.0,
-            "threshold": None,
-            "false_positive_rate": None,
-            "production": None,
-            "deliverable": None,
-            "made_at": None,
-        }
-        if not titles:
-            return nothing
-        detection = detect_file(file, [key for _, _, key in titles])
-        answer = nothing | {
-            "found": detection.found,
-            "payload": detection.payload,
-            "score": detection.score,
-            "threshold": detection.threshold,
-            "false_positive_rate": detection.false_positive_rate,
-        }
-        if detection.found and detection.key_index is not None:
-            answer["production"] = titles[detection.key_index][1]
-        record = watermarks.lookup(conn, detection.payload) if detection.payload is not None else None
-        if record is not None:
-            answer |= {key: record[key] for key in ("production", "deliverable", "made_at") if key in record}
-    return answer
+    with engine.begin() as conn:
+        # a farm without titles has no key to find; one nobody used still makes sure that the file can be read
+        titles = watermarks.title_keys(conn) or [(0, "", secrets.token_bytes(16))]
+    detection = detect_file(file, [key for _, _, key in titles])
+    answer: dict[str, Any] = {
+        "found": detection.found,
+        "payload": detection.payload,
+        "score": detection.score,
+        "threshold": detection.threshold,
+        "false_positive_rate": detection.false_positive_rate,
+        "production": None,
+        "deliverable": None,
+        "made_at": None,
+    }
+    if not detection.found or detection.key_index is None or detection.payload is None:
+        return answer
+    production_id, title, _ = titles[detection.key_index]
+    with engine.begin() as conn:
+        record = watermarks.lookup(conn, detection.payload)
+    if record is None or record["production_id"] != production_id:
+        return answer | {"production": title}  # marked with this title's key, but the payload is not on record
+    return answer | {key: record[key] for key in ("production", "deliverable", "made_at")}
 
 
 def add_to(app: typer.Typer) -> None:

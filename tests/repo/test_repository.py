@@ -128,12 +128,12 @@ def test_errors_survive_pickling(kind: type[Exception]) -> None:
 
 def _sample(parameter: object) -> object:
     annotation = str(getattr(parameter, "annotation", "str"))
+    if any(word in annotation for word in ("tuple", "Sequence", "Iterable", "list", "Collection", "set")):
+        return (1, 2) if "int" in annotation else ("a", "b")
     if "int" in annotation and "str" not in annotation:
         return 3
     if "float" in annotation:
         return 1.5
-    if any(word in annotation for word in ("tuple", "Sequence", "Iterable", "list", "Collection", "set")):
-        return ("a", "b")
     return "name"
 
 
