@@ -30,7 +30,7 @@ def allocate(conn: sa.Connection, production_id: int, deliverable: str) -> int:
 
 
 def lookup(conn: sa.Connection, payload: int) -> dict[str, Any] | None:
-    """What a payload stands for: 'production_id', 'production' (slug), 'title', 'deliverable', 'made_at'; None when unknown."""
+    """What a payload stands for, or None: 'production_id', 'production' (slug), 'title', 'deliverable', 'made_at'."""
     row = conn.execute(_LOOKUP, {"payload": payload}).one_or_none()
     return None if row is None else dict(row._mapping)
 

@@ -83,15 +83,16 @@ def test_commands_exist_with_their_options(compose: dict[str, Any]) -> None:
                 assert argument in known, (name, argument)
 
 
-def test_compose_itself_accepts_the_file() -> None:
+def test_compose_itself_accepts_the_file(tmp_path: Path) -> None:
     tool = _compose_tool()
     if tool is None:
         pytest.skip("neither `docker compose` nor `docker-compose` is installed")
     command = [*tool, "--env-file", str(ROOT / "dev.env"), "-f", str(FILE), "config", "-q"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=_bare_environment())
     assert done.returncode == 0, done.stderr
+    (tmp_path / "empty.env").write_text("")
     refused = subprocess.run(
-        [*tool, "--env-file", os.devnull, "-f", str(FILE), "config", "-q"],
+        [*tool, "--env-file", str(tmp_path / "empty.env"), "-f", str(FILE), "config", "-q"],
         cwd=ROOT,
         capture_output=True,
         text=True,
