@@ -16,7 +16,7 @@ MAX_ARCHIVE_BYTES = 1024 * 1024 * 1024
 MAX_ENTRIES = 20_000
 MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024
 """Sum of what the entries say they unpack to."""
-MAX_ENTRY_BYTES = 64 * 1024 * 1024
+MAX_ENTRY_BYTES = 24 * 1024 * 1024
 """Largest entry that is read."""
 MAX_READ_BYTES = 256 * 1024 * 1024
 """Sum of the entries read from one archive."""

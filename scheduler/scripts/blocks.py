@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 _DROPPED = re.compile("[\u00ad\u200b\u2060\ufeff\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
-_CJK = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"
+_CJK = "\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"
 _CJK_WRAP = re.compile(rf"(?<=[{_CJK}])[^\S\n]*\n\s*(?=[{_CJK}])")
 _SCENE = re.compile(r"[\s*＊#＃~～•·⁂❦❧☙◇◆○●□■✦✧†‡=_+\-–—―─]+\Z")
 

@@ -11,9 +11,13 @@ from scheduler.scripts.blocks import LINE_BREAK, Block, Piece, SceneBreak, is_sc
 from scheduler.scripts.errors import ScriptEmpty, ScriptTooLarge
 from scheduler.scripts.keys import LineKeys, SectionKeys
 from scheduler.scripts.model import Boundary, ReadOptions, Rejection, ScriptLine, ScriptSection
-from scheduler.scripts.segmentation import speakable, split
+from scheduler.scripts.segmentation import join_short, sentences, speakable, split
 
 Item = Block | SceneBreak
+
+
+_MAX_TITLES = 20
+"""More headings than this in a row are no titles over a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,11 @@ class Draft:
     """What its key is made from: a title or a file name."""
     title: str
     items: list[Item]
+
+
+def only_titles(items: Sequence[object]) -> bool:
+    """Whether there is nothing but a few headings (Part One, Chapter 1), which belong to what follows them."""
+    return len(items) <= _MAX_TITLES and all(isinstance(item, Block) and item.heading for item in items)
 
 
 class Builder:
@@ -70,7 +79,8 @@ class Builder:
             raise ScriptTooLarge(
                 self._file,
                 block.place,
-                f"a paragraph of {len(block.text):,} characters, more than {self._options.max_source_line_chars:,}",
+                f"a paragraph of {len(block.text):,} characters, more than {self._options.max_source_line_chars:,}; "
+                "set paragraphs apart by empty lines",
             )
         for speaker, group in groupby(_with_breaks(block.pieces), key=lambda piece: piece.character):
             for text, spoken, language in _spoken_parts(list(group), block.language, self._options.max_line_chars):
@@ -107,12 +117,21 @@ def _spoken_parts(pieces: Sequence[Piece], language: str, max_chars: int) -> Ite
     text, starts, breaks = _joined(pieces)
     if not speakable(text):
         return
-    spans = split(text, language, max_chars, breaks=breaks)
     if all(piece.spoken is None and piece.language is None for piece in pieces):
+        spans = split(text, language, max_chars, breaks=breaks)
         parts = [(text[a:b].strip(), text[a:b].strip(), language) for a, b in spans]
     else:
-        parts = [_part(pieces, starts, span, language) for span in _whole_readings(pieces, starts, spans)]
+        spans = _whole_readings(pieces, starts, sentences(text, language, max_chars, breaks=breaks))
+        fences = _language_changes([(span[0], _part(pieces, starts, span, language)) for span in spans])
+        spans = join_short(text, spans, max_chars, fences)
+        parts = [_part(pieces, starts, span, language) for span in spans]
     yield from (part for part in parts if speakable(part[0]))
+
+
+def _language_changes(parts: Sequence[tuple[int, tuple[str, str, str]]]) -> frozenset[int]:
+    """Where a sentence begins in another language than the one before: a short one stays by itself."""
+    said = [(at, tongue) for at, (text, _, tongue) in parts if speakable(text)]
+    return frozenset(later[0] for before, later in pairwise(said) if before[1] != later[1])
 
 
 def _joined(pieces: Sequence[Piece]) -> tuple[str, list[int], list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from scheduler.scripts.blocks import clean
@@ -78,11 +78,13 @@ def cue_lines(cues: Sequence[Cue], language: str, options: ReadOptions) -> tuple
                     out_ms=to_ms(cue.end),
                     in_time=cue.start,
                     out_time=cue.end,
-                    boundary="section" if last and following is None else boundary,
+                    boundary=boundary,
                     direction={"reaction": reaction} if reaction else {},
                     place=f"line {cue.line}",
                 )
             )
+    if taken:
+        taken[-1] = replace(taken[-1], boundary="section")
     return tuple(taken)
 
 

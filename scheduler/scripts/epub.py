@@ -8,7 +8,7 @@ from pathlib import PurePath, PurePosixPath
 
 from scheduler.scripts.archive import Archive
 from scheduler.scripts.blocks import Block
-from scheduler.scripts.builder import Builder, Draft, Item
+from scheduler.scripts.builder import Builder, Draft, Item, only_titles
 from scheduler.scripts.languages import by_letters, normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.package import NavPoint, Package, cover_bytes, read_package
@@ -111,7 +111,7 @@ class _Book:
             if not isinstance(item, Anchor):
                 (self.drafts[-1].items if opened else lead).append(item)
                 continue
-            carried = _trailing_headings_only(self.drafts[-1].items) if opened else self._settle_lead(name, lead)
+            carried = _taken_titles(self.drafts[-1].items) if opened else self._settle_lead(name, lead)
             self.drafts.append(Draft(f"{name}-{item.fragment}", titles[item.fragment], carried))
             opened = True
         if not opened:
@@ -119,7 +119,7 @@ class _Book:
 
     def _settle_lead(self, name: str, lead: list[Item]) -> list[Item]:
         """What stands before the first place the navigation names: titles go with what follows, text with before."""
-        if all(isinstance(item, Block) and item.heading for item in lead):
+        if only_titles(lead):
             return list(lead)
         self._untold(name, lead)
         return []
@@ -136,13 +136,13 @@ class _Book:
         self.drafts.append(Draft(name, heading or f"Section {self._untitled}", items))
 
 
-def _trailing_headings_only(items: list[Item]) -> list[Item]:
+def _taken_titles(items: list[Item]) -> list[Item]:
     """Take a section that is nothing but titles (Part One) into the one that follows it."""
-    if items and all(isinstance(item, Block) and item.heading for item in items):
-        carried = list(items)
-        items.clear()
-        return carried
-    return []
+    if not items or not only_titles(items):
+        return []
+    carried = list(items)
+    items.clear()
+    return carried
 
 
 def _only_titles_what_was_skipped(page: PageText) -> bool:

@@ -15,7 +15,7 @@ class LineKeys:
 
     def __init__(self) -> None:
         self._seen: Counter[tuple[str, str]] = Counter()
-        self._taken: set[str] = set()
+        self._names = _Names()
 
     def of_text(self, section: str, text: str) -> str:
         """Return a key for a line that has no id of its own."""
@@ -25,25 +25,32 @@ class LineKeys:
 
     def claim(self, wanted: str) -> str:
         """Return ``wanted``, or ``wanted~2`` and so on where it is taken."""
-        return _unused(wanted, self._taken)
+        return self._names.unused(wanted)
 
 
 class SectionKeys:
     """Hands out section keys for one document: lower-case words joined by hyphens."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._names = _Names()
 
     def of_title(self, title: str) -> str:
         """Return a key made from a title or a file name."""
         slug = _UNSAFE.sub("-", title).strip("-_").lower()[:_MAX_KEY_CHARS].rstrip("-_")
-        return _unused(slug or "section", self._taken)
+        return self._names.unused(slug or "section")
 
 
-def _unused(wanted: str, taken: set[str]) -> str:
-    key, count = wanted, 1
-    while key in taken:
-        count += 1
-        key = f"{wanted}~{count}"
-    taken.add(key)
-    return key
+class _Names:
+    """Keeps names apart by numbering the later ones."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._counts: Counter[str] = Counter()
+
+    def unused(self, wanted: str) -> str:
+        key = wanted
+        while key in self._taken:
+            self._counts[wanted] += 1
+            key = f"{wanted}~{self._counts[wanted] + 1}"
+        self._taken.add(key)
+        return key

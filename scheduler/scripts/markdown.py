@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from scheduler.scripts.blocks import LINE_BREAK, Block, Piece, SceneBreak, tidy
-from scheduler.scripts.builder import Builder, Draft, Item
+from scheduler.scripts.builder import Builder, Draft, Item, only_titles
 from scheduler.scripts.encodings import decode, to_lines
 from scheduler.scripts.frontmatter import split_front_matter
 from scheduler.scripts.languages import by_letters, normal_tag
@@ -27,6 +27,8 @@ _ATTRIBUTES = re.compile(r"\{(?:[:#.]|[\w-]+=[\"'])[^{}]*\}")
 _NOTE_MARK = re.compile(r"\[\^[^\[\]\s]+\]")
 _NOTE_TEXT = re.compile(r"\s{0,3}\[\^[^\[\]\s]+\]:")
 _SECTION_LEVEL = 2
+_MAX_BYTES = 16 * 1024 * 1024
+"""Markdown is read whole into tokens, about a hundred times its size."""
 
 
 class MarkdownReader:
@@ -42,7 +44,7 @@ class MarkdownReader:
 
     def read(self, source: ScriptSource, options: ReadOptions) -> ScriptDocument:
         """Read a Markdown file whole."""
-        text, encoding = decode(source.data(options.max_file_bytes), source.name, options.encoding)
+        text, encoding = decode(source.data(min(options.max_file_bytes, _MAX_BYTES)), source.name, options.encoding)
         lines = to_lines(text, source.name, options.max_source_line_chars)
         facts, skip = split_front_matter(lines)
         walk = _Walk(source.name, options, facts)
@@ -139,8 +141,7 @@ class _Walk:
 
     def _section(self, heading: Block) -> None:
         """Open a section; a title with nothing below it goes with the next, unless what it stood over is not read."""
-        only_headings = all(isinstance(item, Block) and item.heading for item in self._items)
-        if self._items and not only_headings:
+        if not only_titles(self._items):
             self.drafts.append(Draft(heading.text, heading.text, []))
             self._before = sum(self.skipped.values())
             return

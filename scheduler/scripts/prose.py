@@ -134,9 +134,10 @@ def _is_double_spaced(blocks: list[Paragraph]) -> bool:
     single = [block for block in blocks if len(block.lines) == 1]
     if len(blocks) < 20 or len(single) < 0.95 * len(blocks):
         return False
-    full = [block for block in single if _is_full(block, _width(blocks))]
+    width = _width(blocks)
+    full = [block for block in single if _is_full(block, width)]
     cut_off = [block for block in full if not _SENTENCE_END.search(block.lines[0])]
-    return _width(blocks) < 120 and len(full) > 0.3 * len(single) and len(cut_off) > 0.5 * len(full)
+    return width < 120 and len(full) > 0.3 * len(single) and len(cut_off) > 0.5 * len(full)
 
 
 def _width(blocks: list[Paragraph]) -> int:
@@ -220,9 +221,8 @@ def _reads_like_title(line: str) -> bool:
 
 def is_contents(paragraph: Paragraph) -> bool:
     """Whether a paragraph is a printed table of contents: chapter titles line by line."""
-    titles = sum(
-        1 for line in paragraph.lines if _CHAPTER.fullmatch(line.strip()) or _CJK_CHAPTER.fullmatch(line.strip())
-    )
+    lines = [line.strip() for line in paragraph.lines if len(line) <= 2 * _MAX_TITLE_CHARS]
+    titles = sum(1 for line in lines if _CHAPTER.fullmatch(line) or _CJK_CHAPTER.fullmatch(line))
     return len(paragraph.lines) >= 3 and titles > 0.7 * len(paragraph.lines)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from sentencex import segment
@@ -60,11 +60,26 @@ def split(text: str, language: str, max_chars: int, *, breaks: Sequence[int] = (
     ``breaks`` are offsets where the source broke the line (verse); a span never reaches over one unless it is short.
     Each span is at most ``max_chars`` spoken characters long. Empty text has no spans.
     """
+    return join_short(text, sentences(text, language, max_chars, breaks=breaks), max_chars)
+
+
+def sentences(text: str, language: str, max_chars: int, *, breaks: Sequence[int] = ()) -> list[Span]:
+    """Divide as ``split`` does, short sentences still apart."""
     spans = _sentences(text, primary(language))
     if breaks and spans:
         spans = _cut_at(spans, breaks)
-    spans = [part for span in spans for part in _shorten(text, span, max_chars)]
-    return _join_short(text, spans, max_chars)
+    return [part for span in spans for part in _shorten(text, span, max_chars)]
+
+
+def join_short(text: str, spans: Sequence[Span], max_chars: int, fences: Collection[int] = ()) -> list[Span]:
+    """Put short spans together with their neighbours, never over an offset in ``fences``."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and span[0] not in fences and _may_join(text, joined[-1], span, max_chars):
+            joined[-1] = (joined[-1][0], span[1])
+        else:
+            joined.append(span)
+    return joined
 
 
 def _sentences(text: str, language: str) -> list[Span]:
@@ -140,16 +155,6 @@ def _whole_character(text: str, start: int, cut: int) -> int:
     while at > start + 1 and at < len(text) and (unicodedata.combining(text[at]) or text[at] in "\u200d\ufe0e\ufe0f"):
         at -= 1
     return at if at > start + 1 else cut
-
-
-def _join_short(text: str, spans: list[Span], max_chars: int) -> list[Span]:
-    joined: list[Span] = []
-    for span in spans:
-        if joined and _may_join(text, joined[-1], span, max_chars):
-            joined[-1] = (joined[-1][0], span[1])
-        else:
-            joined.append(span)
-    return joined
 
 
 def _may_join(text: str, before: Span, span: Span, max_chars: int) -> bool:

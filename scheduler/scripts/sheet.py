@@ -63,18 +63,25 @@ class SheetReader:
         delimiter = _delimiter(text, source.name)
         rows = _Rows(source.name, options, PurePath(source.name).stem)
         try:
-            rows.read(csv.reader(_physical_lines(text), delimiter=delimiter))
+            rows.read(
+                csv.reader(_physical_lines(text, source.name, options.max_source_line_chars), delimiter=delimiter)
+            )
         except csv.Error as error:
             raise _csv_error(error, source.name, rows.number) from error
         notices = [] if encoding in ("utf-8", "ascii") else [Rejection("", f"read as {encoding}")]
         return rows.document(self.name, notices)
 
 
-def _physical_lines(text: str) -> Iterator[str]:
+def _physical_lines(text: str, file: str, limit: int) -> Iterator[str]:
     """Yield lines with their ends; io.StringIO would hold four bytes for each character."""
-    for match in _PHYSICAL_LINE.finditer(text):
-        if match[0]:
-            yield match[0]
+    for number, match in enumerate(_PHYSICAL_LINE.finditer(text), 1):
+        line = match[0]
+        if len(line) > limit:
+            raise ScriptTooLarge(
+                file, f"line {number}", f"has {len(line):,} characters, more than {limit:,}; divide it"
+            )
+        if line:
+            yield line
 
 
 def _csv_error(error: csv.Error, file: str, row: int) -> ScriptError:
@@ -95,7 +102,7 @@ def _delimiter(text: str, file: str) -> str:
             header = next(csv.reader(io.StringIO(start, newline=""), delimiter=delimiter), [])
         except csv.Error as error:
             raise _csv_error(error, file, 0) from error
-        score = (len(find_columns(header)), len(header))
+        score = (len(find_columns(header[:_MAX_COLUMNS])), len(header))
         if score > most:
             best, most = delimiter, score
     return best

@@ -16,7 +16,7 @@ _TIMING = re.compile(r"\s*([\d:.,]+)\s*-->\s*([\d:.,]+)(?:\s+\S.*)?\s*\Z")
 _NUMBER = re.compile(r"\s*\d+\s*\Z")
 _SNIFF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+\s*\r?\n\s*\d+:\d+:\d+[.,]\d+\s*-->")
 _MARK = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|\{\\[^{}]{0,200}\}")
-_DOTS = re.compile(r"(?<=:)\s+|\s+(?=[:,.])")
+_DOTS = re.compile(r"(?<=:)\s{1,4}|\s{1,4}(?=[:,.])")
 
 
 class SrtReader:

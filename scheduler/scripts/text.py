@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TypeGuard
 
 from scheduler.scripts.blocks import Block, SceneBreak, is_scene_break, tidy
-from scheduler.scripts.builder import Builder, Draft, Item
+from scheduler.scripts.builder import Builder, Draft, Item, only_titles
 from scheduler.scripts.encodings import decode, to_lines
 from scheduler.scripts.languages import by_letters, normal_tag
 from scheduler.scripts.markup import Speakers, without_notes
@@ -96,7 +96,7 @@ def _drafts(found: list[Paragraph], language: str, title: str, speakers: Speaker
         starts = is_title(paragraph) or is_underlined(paragraph) or (alone and not by_words and number > 0)
         block = _block(paragraph, language, speakers, heading=starts or (alone and by_words and number > 0))
         if starts and block.text:
-            if drafts[-1].items and not all(isinstance(item, Block) and item.heading for item in drafts[-1].items):
+            if not only_titles(drafts[-1].items):
                 drafts.append(Draft(block.text, block.text, []))
             else:
                 drafts[-1] = Draft(block.text, block.text, drafts[-1].items)

@@ -17,7 +17,7 @@ from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument, Scri
 from scheduler.scripts.source import ScriptSource
 
 _TIMING = re.compile(r"[ \t\f]*([\d:.]+)[ \t\f]*-->[ \t\f]*([\d:.]+)(?:[ \t\f]+\S.*)?[ \t\f]*\Z")
-_MARK = re.compile(r"<(/?)([a-z]*)((?:\.[^\s<>]*)?)(?:\s+([^<>]*))?>|<\d[\d:.]*>", re.IGNORECASE)
+_MARK = re.compile(r"<(/?)([a-z]*)((?:\.[^\s<>]*)?)(?:\s([^<>]*))?>|<\d[\d:.]*>", re.IGNORECASE)
 _HEADER = re.compile(r"(Language|Title)\s*:\s*(.+)\Z", re.IGNORECASE)
 
 

@@ -19,6 +19,8 @@ _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,500}\?>")
 _PROLOG = re.compile(r"(?:\s+|<!--.*?-->|<\?.*?\?>)*", re.DOTALL)
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_TAGS = re.compile(r"<[^<>]*>")
+_COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 _BAD_CHARS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -34,7 +36,7 @@ def parse_xml(data: bytes, file: str, place: str, *, lenient: bool = False) -> e
     try:
         return etree.fromstring(raw, _parser(recover=False))
     except etree.XMLSyntaxError as error:
-        if lenient and (root := _recovered(raw)) is not None:
+        if lenient and (root := _recovered(raw)) is not None and _is_whole(root, raw):
             return root
         raise ScriptUnreadable(file, place, f"is not XML: {error.msg}") from error
     except ValueError as error:
@@ -53,6 +55,14 @@ def _recovered(raw: bytes) -> etree._Element | None:
     except (etree.XMLSyntaxError, ValueError):
         return None
     return root
+
+
+def _is_whole(root: etree._Element, raw: bytes) -> bool:
+    """Whether what was recovered holds the text: the parser may have given up half way."""
+    plain = _TAGS.sub(" ", _COMMENTS.sub(" ", raw.decode("utf-8")))
+    expected = sum(map(str.isalnum, plain))
+    found = sum(char.isalnum() for text in root.itertext() for char in str(text))
+    return found >= 0.98 * expected
 
 
 def _decoded(data: bytes, file: str, place: str) -> str:

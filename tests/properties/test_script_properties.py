@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 import zipfile
 from functools import cache
@@ -46,7 +48,9 @@ def test_spans_cover_the_text_in_order_and_keep_to_the_limit(
 
 @cache
 def folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="voicefarm-scripts-"))
+    made = Path(tempfile.mkdtemp(prefix="voicefarm-scripts-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def check(document: ScriptDocument) -> None:

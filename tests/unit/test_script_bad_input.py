@@ -141,8 +141,10 @@ def test_a_long_line_is_named_with_its_number(suffix: str, tmp_path: Path) -> No
 def test_a_long_paragraph_in_a_book_and_a_long_cell_are_named(tmp_path: Path) -> None:
     with pytest.raises(ScriptTooLarge, match=r"OPS/a\.xhtml line"):
         read_script(Book({"a.xhtml": page("<p>" + "word " * 30_000 + "</p>")}).write(tmp_path / "a.epub"))
-    with pytest.raises(ScriptTooLarge, match="row 2"):
+    with pytest.raises(ScriptTooLarge, match="line 2"):
         read_script(write(tmp_path / "a.csv", "text\n" + "word " * 24_000 + "\n"))
+    with pytest.raises(ScriptTooLarge, match="row 2"):
+        read_script(write(tmp_path / "a.csv", 'text\n"' + "word\n" * 24_000 + '"\n'))
 
 
 def test_a_quotation_mark_that_is_never_closed_is_found(tmp_path: Path) -> None:

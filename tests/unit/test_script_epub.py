@@ -170,6 +170,16 @@ def test_a_sentence_in_another_language_is_its_own_line_a_word_is_not(tmp_path: 
     assert lines[2].text == "They answered with a bon mot of their own."
 
 
+def test_a_short_sentence_in_another_language_stays_by_itself(tmp_path: Path) -> None:
+    body = '<p>He turned. <span lang="fr">Oui, Madame.</span> <span lang="fr">Merci.</span> She left.</p>'
+    lines = one_page(body, tmp_path).sections[0].lines
+    assert [(line.language, line.text) for line in lines] == [
+        ("en", "He turned."),
+        ("fr", "Oui, Madame. Merci."),
+        ("en", "She left."),
+    ]
+
+
 def test_a_block_in_another_language_switches_and_switches_back(tmp_path: Path) -> None:
     body = '<p>An English paragraph.</p><p lang="de_DE">Ein deutscher Absatz.</p><p>English once more.</p>'
     assert [line.language for line in one_page(body, tmp_path).sections[0].lines] == ["en", "de-DE", "en"]
@@ -231,6 +241,11 @@ def test_encodings_declared_marked_and_mislabelled(encoding: str, declared: str,
 def test_a_page_that_is_not_well_formed_is_read_as_far_as_it_is_clear(tmp_path: Path) -> None:
     body = "<p>First paragraph.<p>Second paragraph.</p><br>Third."
     assert "Second paragraph." in all_text(one_page(body, tmp_path))
+
+
+def test_a_page_of_which_the_parser_loses_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScriptUnreadable, match=r"OPS/a\.xhtml"):
+        one_page("<div>" * 5000 + "<p>Too deep to be read.</p>" + "</div>" * 5000, tmp_path)
 
 
 def test_deep_nesting_does_not_break_the_reader(tmp_path: Path) -> None:
