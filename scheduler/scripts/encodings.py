@@ -77,7 +77,7 @@ def _strictly(data: bytes, name: str, file: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise EncodingUnknown(
-            file, f"line {line}", f"is not {name}: byte {data[error.start]:#04x}; name its encoding with --encoding"
+            file, f"line {line}", f"is not {name}: byte {data[error.start]:#04x}; save it as UTF-8"
         ) from error
 
 
@@ -99,7 +99,7 @@ def _guess(data: bytes, file: str) -> tuple[str, str]:
             return data.decode(name), name
         except UnicodeDecodeError:
             continue
-    raise EncodingUnknown(file, "", "its encoding was not recognised; name it with --encoding")
+    raise EncodingUnknown(file, "", "its encoding was not recognised; save it as UTF-8")
 
 
 _LINE_END = re.compile(r"\r\n?|\n")

@@ -118,7 +118,7 @@ class _Walk:
         elif token.type == "hr":
             self._items.append(SceneBreak(f"line {line}"))
         elif token.type == "table_open" and self.options.tables == "skip":
-            self.rejected.append(Rejection(f"line {line}", "a table is not read; --tables read reads its cells"))
+            self.rejected.append(Rejection(f"line {line}", "a table is not read; write it out as sentences"))
             return next(n for n in range(at, len(tokens)) if tokens[n].type == "table_close") + 1
         elif token.type == "heading_open":
             self._heading(tokens[at + 1], int(token.tag[1:]), line)

@@ -229,7 +229,7 @@ class _Walk:
             if text:
                 block = Block(tidy([Piece(text)]), self._frames[-1].language, self._place)
                 self.page.items.append(block)
-        self.page.rejected.append(Rejection(self._where(element), "a table is not read; --tables read reads its cells"))
+        self.page.rejected.append(Rejection(self._where(element), "a table is not read; write it out as sentences"))
         self._mark_below(element)
 
     def _ruby(self, element: etree._Element) -> None:
