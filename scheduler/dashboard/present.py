@@ -94,6 +94,11 @@ def duration(milliseconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def take_length(milliseconds: float | None) -> str:
+    """'2.3 s' for a take, which is short; an en dash for None."""
+    return "–" if milliseconds is None else f"{milliseconds / 1000:.1f} s"
+
+
 def bar(total: int, done: int, active: int, failed: int) -> Bar:
     """Widths of a progress bar; all zero while there is nothing."""
     if total <= 0:
@@ -120,8 +125,8 @@ def job(record: JobProgress) -> JobView:
         total=record.total,
         failed=record.failed,
         audio=duration(record.audio_ms),
-        speed=f"{record.recent_audio_ms / 60_000:.1f} × real time" if record.recent_audio_ms else "",
-        eta=f"about {duration(record.eta_s * 1000)} left" if record.eta_s is not None and open_job else "",
+        speed=f"{record.recent_audio_ms / 60_000:.1f} × real time" if record.recent_audio_ms >= 6_000 else "",
+        eta=f"about {duration(record.eta_s * 1000)} left" if open_job and (record.eta_s or 0) >= 1 else "",
         priority=record.priority,
         started=f"{record.created_at:%Y-%m-%d %H:%M}",
         message=record.message,
@@ -168,7 +173,7 @@ def line(record: LineRow) -> LineView:
         state=record.state,
         reason=reason,
         attempts=record.attempt,
-        audio=duration(record.audio_ms),
+        audio=take_length(record.audio_ms),
         has_take=record.audio_sha256 is not None,
         findings=tuple(str(finding.get("message", finding.get("code", ""))) for finding in record.findings),
         can_retry=state in (LineState.FAILED, LineState.ACCEPTED, LineState.RENDERED, LineState.SKIPPED),

@@ -61,12 +61,13 @@ def flower(running: Farm) -> str:
 
     def up() -> bool:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=2)
-        except urllib.error.HTTPError:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=2):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
             return True
         except OSError:
             return False
-        return True
 
     wait_until(up, "Flower to answer", 30)
     return f"http://127.0.0.1:{port}"
@@ -159,7 +160,6 @@ def test_flowers_task_list_reads_production_chapter_line_voice(running: Farm, pa
     script = sheet(tmp_path / "named.csv", [speakable(number, "{dur=100}") for number in range(4)], chapters=1)
     job = running.submit(script, "--title", "Named Tale")
     assert running.wait(job).state == "delivered"
-    page.wait_for("(() => { location.reload; return true; })()")
     wait_until(lambda: _tasks_text(page, address), "the tasks in Flower", 30, 1.0)
 
 
@@ -174,6 +174,7 @@ def test_the_pages_are_behind_flowers_login_and_refuse_foreign_posts(running: Fa
     address = flower(running)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{address}/jobs", timeout=10)
+    refused.value.close()
     assert refused.value.code == 401
     token = base64.b64encode(AUTH.encode()).decode()
     foreign = urllib.request.Request(
@@ -181,6 +182,7 @@ def test_the_pages_are_behind_flowers_login_and_refuse_foreign_posts(running: Fa
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(foreign, timeout=10)
+    refused.value.close()
     assert refused.value.code == 403
     assert running.job(job).state == "active"
     with running.engine.connect() as conn:

@@ -150,10 +150,11 @@ def browser(width: int = 1280, height: int = 1000) -> Iterator[Page]:
                 "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
             )
             yield page
-            page.connection.close()
+            loop.run_until_complete(asyncio.wait_for(_leave(page.connection), 20))
         finally:
             process.terminate()
             process.wait(20)
+            loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
 
@@ -165,5 +166,12 @@ async def _connect(profile: Path, loop: asyncio.AbstractEventLoop) -> Page:
     root = Page(await websocket_connect(f"ws://127.0.0.1:{port}{path}", max_message_size=1 << 28), loop)
     target = (await root._call("Target.getTargets", {}))["targetInfos"]
     tab = next(info["targetId"] for info in target if info["type"] == "page")
-    root.connection.close()
+    await _leave(root.connection)
     return Page(await websocket_connect(f"ws://127.0.0.1:{port}/devtools/page/{tab}", max_message_size=1 << 28), loop)
+
+
+async def _leave(connection: WebSocketClientConnection) -> None:
+    """Close a connection and wait until it is closed."""
+    connection.close()
+    while await connection.read_message() is not None:
+        pass
