@@ -26,14 +26,19 @@ def canonical(value: Any) -> bytes:
     and 1 (which JSON does not tell apart) digest alike; other floats by their shortest decimal. Raises NotCanonical
     for anything else and for keys that are not text.
     """
-    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _ENCODER.encode(_plain(value)).encode("utf-8", "surrogatepass")
+
+
+# one for all: json.dumps makes a new encoder per call, which is most of the cost of a short line
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int):
+    if type(value) in _PLAIN:
         return value
+    if isinstance(value, bool | int):
+        return int(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, float):

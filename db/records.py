@@ -408,6 +408,9 @@ class SectionProgress:
     done: int
     failed: int
     audio_ms: int
+    """Audio of the selected takes, in milliseconds."""
+    track_ms: int | None
+    """Length of the track with its pauses; None before there is one."""
     loudness_lufs: float | None
     true_peak_dbtp: float | None
 

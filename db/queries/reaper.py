@@ -34,6 +34,9 @@ WHERE l.state = '{LineState.RENDERING}' AND (w.id IS NULL OR w.ended_at IS NOT N
 ORDER BY l.id""")
 """Lines in the hands of sessions that are over."""
 
+LOCK_LINES = sa.text("SELECT id FROM line WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE")
+"""Locks lines in the one order, before they are moved session by session."""
+
 REQUEUE = line_move(
     to=LineState.PENDING,
     froms=[LineState.QUEUED],
@@ -188,7 +191,10 @@ def reap_sessions(conn: sa.Connection, lease_s: float) -> int:
     """
     conn.execute(END_SILENT, {"lease_s": lease_s})
     by_session: dict[uuid.UUID, list[FailedLine]] = {}
-    for row in conn.execute(ABANDONED).all():
+    abandoned = conn.execute(ABANDONED).all()
+    if abandoned:
+        conn.execute(LOCK_LINES, {"ids": [row.id for row in abandoned]})
+    for row in abandoned:
         message = f"{row.worker} ended or fell silent while it rendered this line"
         decision = decide(FailureClass.CRASH, row.burnt)
         failure = FailedLine(row.id, row.attempt, FailureClass.CRASH, message, decision)

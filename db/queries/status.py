@@ -57,7 +57,7 @@ WHERE job_id = ANY(CAST(:ids AS bigint[])) GROUP BY job_id, state""")
 SECTIONS = sa.text(f"""
 SELECT s.id AS section_id, s.position, s.title, s.state, s.message, coalesce(c.total, 0) AS total,
        coalesce(c.done, 0) AS done, coalesce(c.failed, 0) AS failed, coalesce(c.audio_ms, 0) AS audio_ms,
-       r.loudness_lufs, r.true_peak_dbtp
+       r.samples * 1000 / r.sample_rate AS track_ms, r.loudness_lufs, r.true_peak_dbtp
 FROM section s
 LEFT JOIN (
     SELECT l.section_id, count(*) AS total,

@@ -221,14 +221,15 @@ def _tell(outcome: Outcome) -> None:
             err=True,
         )
         return
-    speed = f", {job.audio_ms / 1000 / outcome.elapsed_s:.0f} × real time" if not outcome.result.reused else ""
+    length_s = sum(section.track_ms or 0 for section in outcome.sections) / 1000
+    speed = f", {length_s / outcome.elapsed_s:.0f} × real time" if not outcome.result.reused else ""
     typer.echo(
-        f"{job.title}: {job.total} lines, {len(outcome.sections)} tracks, {span(job.audio_ms / 1000)} of audio "
+        f"{job.title}: {job.total} lines, {len(outcome.sections)} tracks, {span(length_s)} "
         f"in {span(outcome.elapsed_s)}{speed}"
     )
     for section in outcome.sections:
         level = f"  {section.loudness_lufs:.1f} LUFS" if section.loudness_lufs is not None else ""
-        typer.echo(f"  {section.position + 1:3}  {span(section.audio_ms / 1000):>8}{level}  {section.title}")
+        typer.echo(f"  {section.position + 1:3}  {span((section.track_ms or 0) / 1000):>8}{level}  {section.title}")
     kinds: dict[str, list[str]] = {}
     for file in outcome.files:
         kinds.setdefault(file.kind, []).append(_near(outcome.path_of(file)))
@@ -236,7 +237,7 @@ def _tell(outcome: Outcome) -> None:
         typer.echo(f"{kind:9} {paths[0] if len(paths) == 1 else f'{len(paths)} files, {paths[0]} …'}")
     report = report_of(outcome)
     if report is not None:
-        typer.echo(f"open {_near(str(report))} to see and hear every chapter")
+        typer.echo(f"open {_near(str(report))} to see every chapter, its levels and its lines")
 
 
 def _near(path: str) -> str:

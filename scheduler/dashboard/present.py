@@ -152,7 +152,7 @@ def section(record: SectionProgress) -> SectionView:
         done=record.done,
         total=record.total,
         failed=record.failed,
-        audio=duration(record.audio_ms),
+        audio=duration(record.audio_ms if record.track_ms is None else record.track_ms),
         loudness=loudness,
         message=record.message,
     )
