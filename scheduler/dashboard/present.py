@@ -107,6 +107,11 @@ def bar(total: int, done: int, active: int, failed: int) -> Bar:
     return Bar(round(done * scale, 2), round(active * scale, 2), round(failed * scale, 2))
 
 
+def _time_left(seconds: float | None) -> str:
+    """Nothing while unknown, and nothing when it would say 0:00."""
+    return f"about {duration(seconds * 1000)} left" if seconds is not None and seconds >= 1 else ""
+
+
 def _active(lines: Mapping[str, int]) -> int:
     return sum(lines.get(state.value, 0) for state in _ACTIVE)
 
@@ -126,7 +131,7 @@ def job(record: JobProgress) -> JobView:
         failed=record.failed,
         audio=duration(record.audio_ms),
         speed=f"{record.recent_audio_ms / 60_000:.1f} × real time" if record.recent_audio_ms >= 6_000 else "",
-        eta=f"about {duration(record.eta_s * 1000)} left" if open_job and (record.eta_s or 0) >= 1 else "",
+        eta=_time_left(record.eta_s) if open_job else "",
         priority=record.priority,
         started=f"{record.created_at:%Y-%m-%d %H:%M}",
         message=record.message,

@@ -88,9 +88,7 @@ def test_one_scheduler_is_active_and_another_takes_over(
             wait_until(lambda: second.leads, "the second leads", 5)
 
 
-def test_a_scheduler_whose_session_is_ended_gives_way(
-    settings: Settings, database_url: str, engine: sa.Engine
-) -> None:
+def test_a_scheduler_whose_session_is_ended_gives_way(settings: Settings, database_url: str, engine: sa.Engine) -> None:
     first, second = scheduler_for(settings, database_url), scheduler_for(settings, database_url)
     with running(first):
         wait_until(lambda: first.leads, "the first leads", 10)
