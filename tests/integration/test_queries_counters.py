@@ -42,6 +42,7 @@ def test_a_farm_left_alone_after_random_moves_finishes(scratch, seed) -> None:
         walk.step()
     scratch.execute(sa.text("UPDATE hold SET until = now()"))
     reaper.release_holds(scratch)
+    rows.queued(scratch, 0)
     reaper.requeue_lost(scratch, -1)
     scratch.execute(sa.text("UPDATE worker_session SET ended_at = now()"))
     reaper.reap_sessions(scratch, 30)

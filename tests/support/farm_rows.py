@@ -187,8 +187,20 @@ def render_all(conn: sa.Connection, session_id: uuid.UUID) -> set[int]:
     return lines.accept(conn, [take_for(line) for line in rendering(conn, session_id)], session_id, WORKER)
 
 
+def bring_back(conn: sa.Connection, farm: Farm) -> None:
+    """Undo a cancellation as a person would: any line that is wanted again brings its job back."""
+    ids = conn.scalars(
+        sa.text("SELECT id FROM line WHERE section_id = ANY(:ids) AND state = 'cancelled'"),
+        {"ids": list(farm.section_ids)},
+    ).all()
+    if not ids and row(conn, "job", farm.job_id).state == "cancelled":
+        ids = farm.line_ids[:1]
+    lines.retry(conn, ids)
+
+
 def finish_everything(conn: sa.Connection, farm: Farm, session_id: uuid.UUID) -> None:
     """Do what people and workers would, until the job is delivered: retry what failed, approve what waits, make it."""
+    bring_back(conn, farm)
     lines.retry(conn, job_id=farm.job_id)
     waiting = conn.scalars(
         sa.text("SELECT id FROM line WHERE section_id = ANY(:ids) AND state = 'rendered'"),

@@ -55,7 +55,18 @@ class Walker:
 
 
 def _claim(walk: Walker) -> None:
-    lines.claim(walk.conn, rows.queued(walk.conn, walk.chance.randint(1, 8)), walk.session, rows.WORKER)
+    found = walk.conn.execute(
+        sa.text("SELECT id, attempt FROM line WHERE state = 'queued' ORDER BY random() LIMIT :n"),
+        {"n": walk.chance.randint(1, 8)},
+    )
+    lines.claim(walk.conn, [(row.id, row.attempt) for row in found], walk.session, rows.WORKER)
+
+
+def _relay(walk: Walker) -> None:
+    walk.conn.execute(
+        sa.text("""DELETE FROM outbox WHERE id IN (
+                       SELECT id FROM outbox WHERE task = 'voicefarm.line' ORDER BY id FOR UPDATE SKIP LOCKED)""")
+    )
 
 
 def _accept(walk: Walker) -> None:
@@ -78,10 +89,10 @@ def _release(walk: Walker) -> None:
     lines.release(walk.conn, [(id_, attempt) for id_, attempt, _ in walk.held()], walk.session, rows.WORKER)
 
 
-def _end_holds(walk: Walker) -> None:
-    walk.conn.execute(sa.text("UPDATE hold SET until = now()"))
+def _pass_time(walk: Walker) -> None:
+    walk.conn.execute(sa.text("SELECT id FROM line ORDER BY id FOR UPDATE"))
     walk.conn.execute(sa.text("UPDATE line SET not_before = NULL"))
-    reaper.release_holds(walk.conn)
+    walk.conn.execute(sa.text("UPDATE hold SET until = now()"))
 
 
 def _reap(walk: Walker) -> None:
@@ -92,7 +103,9 @@ def _reap(walk: Walker) -> None:
 
 def _assemble(walk: Walker) -> None:
     section, revision = walk.section()
-    if sections.claim(walk.conn, section, revision, walk.session, 30) and walk.chance.random() < 0.7:
+    luck = walk.chance.random()
+    lease_s = -1 if luck < 0.1 else 30
+    if sections.claim(walk.conn, section, revision, walk.session, lease_s) and luck > 0.3:
         sections.finish(walk.conn, section, revision, walk.session, rows.TRACK)
 
 
@@ -109,45 +122,42 @@ def _damage(walk: Walker) -> None:
     lines.mark_damaged(walk.conn, section, revision, walk.some())
 
 
-def _lapse(walk: Walker) -> None:
-    walk.conn.execute(sa.text("UPDATE section SET lease_until = now() - interval '1 s' WHERE state = 'assembling'"))
-    walk.conn.execute(sa.text("UPDATE job SET lease_until = now() - interval '1 s' WHERE state = 'delivering'"))
-    reaper.reap_post(walk.conn)
+def _claim_delivery(walk: Walker) -> None:
+    job = walk.farm.job_id
+    lease_s = walk.chance.choice((-1, 30))
+    jobs.claim_delivery(walk.conn, job, rows.revision(walk.conn, "job", job), walk.session, lease_s)
 
 
-def _cancel(walk: Walker) -> None:
-    lines.cancel_job(walk.conn, walk.farm.job_id)
-    cancelled = walk.conn.scalars(sa.text("SELECT id FROM line WHERE state = 'cancelled'")).all()
-    lines.retry(walk.conn, cancelled or walk.some(1))  # any line a person wants again brings the job back
+def _uncancel(walk: Walker) -> None:
+    """Any line a person wants again brings the job back."""
+    rows.bring_back(walk.conn, walk.farm)
 
 
 MOVES: dict[str, tuple[int, Callable[[Walker], object]]] = {
+    "dispatch": (12, lambda walk: dispatch.dispatch(walk.conn, rows.ENGINE, walk.chance.randint(1, 8))),
+    "relay": (4, _relay),
     "claim": (12, _claim),
     "accept": (10, _accept),
     "fail": (4, _fail),
     "release": (2, _release),
-    "end holds": (3, _end_holds),
+    "pass time": (3, _pass_time),
+    "release holds": (3, lambda walk: reaper.release_holds(walk.conn)),
     "reap": (1, _reap),
     "requeue": (1, lambda walk: reaper.requeue_lost(walk.conn, -1)),
-    "dispatch": (2, lambda walk: dispatch.dispatch(walk.conn, rows.ENGINE, 3)),
     "assemble": (10, _assemble),
     "finish": (4, _finish),
     "damage": (1, _damage),
-    "lapse": (1, _lapse),
     "deliver": (4, lambda walk: rows.deliver(walk.conn, walk.farm.job_id, walk.session)),
-    "claim delivery": (
-        1,
-        lambda walk: jobs.claim_delivery(
-            walk.conn, walk.farm.job_id, rows.revision(walk.conn, "job", walk.farm.job_id), walk.session, 30
-        ),
-    ),
+    "claim delivery": (1, _claim_delivery),
+    "lapse": (2, lambda walk: reaper.reap_post(walk.conn)),
     "retry": (1, lambda walk: lines.retry(walk.conn, walk.some(1))),
     "retry job": (2, lambda walk: lines.retry(walk.conn, job_id=walk.farm.job_id)),
     "retry post": (2, lambda walk: jobs.retry_failed(walk.conn, walk.farm.job_id)),
     "skip": (1, lambda walk: lines.skip(walk.conn, walk.some(1))),
     "approve": (2, lambda walk: lines.approve(walk.conn, walk.some(1))),
     "stale": (2, lambda walk: lines.mark_stale(walk.conn, walk.some(1))),
-    "cancel": (1, _cancel),
+    "cancel": (1, lambda walk: lines.cancel_job(walk.conn, walk.farm.job_id)),
+    "uncancel": (6, _uncancel),
 }
 """Name → how often, and what."""
 
