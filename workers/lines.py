@@ -35,7 +35,7 @@ class DeskLimits:
     """How much and how long. Times in seconds."""
 
     window: int
-    """Lines claimed and not settled at once: the engine's capacity, and as many again on their way out."""
+    """Lines claimed and not settled at once; see ``workers.runtime.window_of``."""
     watchdog_s: float
     drain_s: float = 60.0
     """How long lines in flight may take when the worker stops."""
