@@ -1,7 +1,8 @@
 """What every move shares: the tables' word on who may go where, and what a line's move does to its section and job.
 
-Locks are always taken in one order, so that two transactions never wait for each other: lines by id, then sections by
-id, then jobs by id. Each statement here locks its rows in that order before it changes the first one.
+Locks are always taken in one order, so that no two transactions wait for each other: lines by id, then sections by id,
+then jobs by id, then holds. Each statement locks its rows in that order before it changes the first one. NO KEY UPDATE is
+the lock that the foreign keys of other rows do not wait for.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def line_move(
 WITH picked AS (
     SELECT l.id, l.state AS was FROM line l {source}
     WHERE l.state IN ({legal(to, froms)}) AND {where}
-    ORDER BY l.id FOR UPDATE OF l
+    ORDER BY l.id FOR NO KEY UPDATE OF l
 ), moved AS (
     UPDATE line l SET state = '{to.value}', session_id = NULL, updated_at = now(){", " + sets if sets else ""}
     FROM picked WHERE l.id = picked.id
@@ -102,7 +103,7 @@ WITH change AS (
                 WHEN s.waiting + c.delta > 0 THEN '{SectionState.OPEN}'
                 ELSE '{SectionState.READY}' END AS state
     FROM section s JOIN change c ON c.id = s.id
-    ORDER BY s.id FOR UPDATE OF s
+    ORDER BY s.id FOR NO KEY UPDATE OF s
 ), moved AS (
     UPDATE section s
     SET waiting = p.waiting, state = p.state, session_id = NULL, lease_until = NULL, message = '', updated_at = now(),
@@ -125,7 +126,7 @@ WITH change AS (
            CASE WHEN j.state = '{JobState.CANCELLED}' AND NOT :revive THEN j.state
                 ELSE '{JobState.ACTIVE}' END AS state
     FROM job j JOIN change c ON c.id = j.id
-    ORDER BY j.id FOR UPDATE OF j
+    ORDER BY j.id FOR NO KEY UPDATE OF j
 ), moved AS (
     UPDATE job j
     SET waiting = j.waiting + p.lost, state = p.state, session_id = NULL, lease_until = NULL, message = '',

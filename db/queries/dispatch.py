@@ -91,7 +91,7 @@ WITH flying AS (
 ), picked AS (
     SELECT l.id, l.state AS was, c.place FROM line l JOIN chosen c ON c.id = l.id
     WHERE l.state IN ({legal(LineState.QUEUED, [LineState.PENDING])})
-    ORDER BY l.id FOR UPDATE OF l SKIP LOCKED
+    ORDER BY l.id FOR NO KEY UPDATE OF l SKIP LOCKED
 ), moved AS (
     UPDATE line l
     SET state = '{LineState.QUEUED}', attempt = l.attempt + 1, queued_at = now(), not_before = NULL, updated_at = now()

@@ -22,7 +22,7 @@ WITH picked AS (
     SELECT id, state AS was FROM job
     WHERE id = :id AND revision = :revision AND waiting = 0
       AND state IN ({legal(JobState.DELIVERING, [JobState.READY])})
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ), moved AS (
     UPDATE job j
     SET state = '{JobState.DELIVERING}', session_id = :session, message = '', updated_at = now(),
@@ -60,7 +60,7 @@ WITH picked AS (
     SELECT id, state AS was FROM job
     WHERE id = :id AND revision = :revision AND session_id = :session
       AND state IN ({legal(JobState.DELIVERED, [JobState.DELIVERING])})
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ), moved AS (
     UPDATE job j
     SET state = '{JobState.DELIVERED}', session_id = NULL, lease_until = NULL, message = '', updated_at = now(),
@@ -87,7 +87,7 @@ WITH picked AS (
     SELECT id, state AS was FROM job
     WHERE id = :id AND revision = :revision AND session_id = :session
       AND state IN ({legal(JobState.FAILED, [JobState.DELIVERING])})
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ), moved AS (
     UPDATE job j
     SET state = '{JobState.FAILED}', message = :message, session_id = NULL, lease_until = NULL, updated_at = now()
@@ -103,7 +103,7 @@ RETRY_FAILED = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was FROM job
     WHERE id = :job_id AND waiting = 0 AND state IN ({legal(JobState.READY, [JobState.FAILED])})
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ), moved AS (
     UPDATE job j
     SET state = '{JobState.READY}', revision = j.revision + 1, message = '', updated_at = now()

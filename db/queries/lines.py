@@ -44,7 +44,7 @@ WITH wanted AS (
     SELECT l.id, l.state AS was FROM line l JOIN wanted w ON w.id = l.id AND w.attempt = l.attempt
     WHERE l.state IN ({legal(LineState.RENDERING, [LineState.QUEUED])})
       AND EXISTS (SELECT FROM worker_session WHERE id = :session AND ended_at IS NULL)
-    ORDER BY l.id FOR UPDATE OF l
+    ORDER BY l.id FOR NO KEY UPDATE OF l
 ), moved AS (
     UPDATE line l SET state = '{LineState.RENDERING}', session_id = :session, updated_at = now()
     FROM picked WHERE l.id = picked.id
@@ -81,7 +81,7 @@ WITH offered AS (
     SELECT l.id, l.state AS was, o.*
     FROM line l JOIN offered o ON o.line_id = l.id AND o.attempt = l.attempt
     WHERE l.state IN ({legal(LineState.ACCEPTED, [LineState.RENDERING])}) AND l.session_id = :session
-    ORDER BY l.id FOR UPDATE OF l
+    ORDER BY l.id FOR NO KEY UPDATE OF l
 ), kept AS (
     INSERT INTO take (line_id, attempt, digest, audio_sha256, samples, sample_rate, voice, engine, engine_version, seed,
                       findings, render_ms, worker)
@@ -111,7 +111,7 @@ WITH reported AS (
     SELECT l.id, l.state AS was, r.*
     FROM line l JOIN reported r ON r.line_id = l.id AND r.attempt = l.attempt
     WHERE l.state = '{LineState.RENDERING}' AND l.session_id = :session
-    ORDER BY l.id FOR UPDATE OF l
+    ORDER BY l.id FOR NO KEY UPDATE OF l
 ), moved AS (
     UPDATE line l
     SET state = p.to_state, burnt = l.burnt + CASE WHEN p.burns THEN 1 ELSE 0 END, alone = l.alone OR p.alone,
@@ -154,12 +154,12 @@ RELEASE = line_move(
 LOCK_DAMAGED = sa.text(f"""
 SELECT l.id FROM line l
 WHERE l.id = ANY(CAST(:ids AS bigint[])) AND l.section_id = :section_id AND l.state = '{LineState.ACCEPTED}'
-ORDER BY l.id FOR UPDATE""")
+ORDER BY l.id FOR NO KEY UPDATE""")
 """Locks the lines whose takes are damaged, before their section is locked."""
 
 LOCK_ASSEMBLY = sa.text(f"""
 SELECT id FROM section
-WHERE id = :section_id AND revision = :revision AND state = '{SectionState.ASSEMBLING}' FOR UPDATE""")
+WHERE id = :section_id AND revision = :revision AND state = '{SectionState.ASSEMBLING}' FOR NO KEY UPDATE""")
 """The section, if that assembly is still the one under way."""
 
 DAMAGED = line_move(

@@ -34,7 +34,7 @@ WHERE l.state = '{LineState.RENDERING}' AND (w.id IS NULL OR w.ended_at IS NOT N
 ORDER BY l.id""")
 """Lines in the hands of sessions that are over."""
 
-LOCK_LINES = sa.text("SELECT id FROM line WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE")
+LOCK_LINES = sa.text("SELECT id FROM line WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE")
 """Locks lines in the one order, before they are moved session by session."""
 
 REQUEUE = line_move(
@@ -52,7 +52,7 @@ RELEASE_HELD = line_move(
     to=LineState.PENDING,
     froms=[LineState.HELD],
     where="""NOT EXISTS (SELECT FROM hold h
-        WHERE h.scope = 'store' OR (h.scope = 'voice' AND h.key = l.voice_id::text))""",
+        WHERE h.until > now() AND (h.scope = 'store' OR (h.scope = 'voice' AND h.key = l.voice_id::text)))""",
 )
 """Held lines that nothing holds any more."""
 
@@ -68,7 +68,7 @@ WITH picked AS (
     ) >= {ATTEMPT_CAP} THEN '{SectionState.FAILED}' ELSE '{SectionState.READY}' END AS state
     FROM section s
     WHERE s.state IN ({legal(SectionState.READY, [SectionState.ASSEMBLING])}) AND s.lease_until < now()
-    ORDER BY s.id FOR UPDATE OF s
+    ORDER BY s.id FOR NO KEY UPDATE OF s
 ), moved AS (
     UPDATE section s
     SET state = p.state, revision = s.revision + 1, session_id = NULL, lease_until = NULL, updated_at = now(),
@@ -93,7 +93,7 @@ WITH picked AS (
     ) >= {ATTEMPT_CAP} THEN '{JobState.FAILED}' ELSE '{JobState.READY}' END AS state
     FROM job j
     WHERE j.state IN ({legal(JobState.READY, [JobState.DELIVERING])}) AND j.lease_until < now()
-    ORDER BY j.id FOR UPDATE OF j
+    ORDER BY j.id FOR NO KEY UPDATE OF j
 ), moved AS (
     UPDATE job j
     SET state = p.state, revision = j.revision + 1, session_id = NULL, lease_until = NULL, updated_at = now(),
@@ -114,7 +114,7 @@ UPDATE section s SET updated_at = now() FROM (
     SELECT id FROM section r
     WHERE r.state = '{SectionState.READY}' AND r.updated_at < now() - make_interval(secs => :timeout_s)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.task = '{ASSEMBLE_TASK}' AND o.args -> 1 = to_jsonb(r.id))
-    ORDER BY id FOR UPDATE SKIP LOCKED
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ) picked WHERE s.id = picked.id RETURNING s.id""")
 """Sections ready for long whose message is not in the outbox; the clock starts again for each."""
 
@@ -123,7 +123,7 @@ UPDATE job j SET updated_at = now() FROM (
     SELECT id FROM job r
     WHERE r.state = '{JobState.READY}' AND r.updated_at < now() - make_interval(secs => :timeout_s)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.task = '{DELIVER_TASK}' AND o.args -> 1 = to_jsonb(r.id))
-    ORDER BY id FOR UPDATE SKIP LOCKED
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ) picked WHERE j.id = picked.id RETURNING j.id""")
 """The same for jobs."""
 
@@ -142,7 +142,7 @@ WRONG_SECTIONS = sa.text(
 )
 """Sections of jobs under way whose ``waiting`` is not the number of their unsettled lines."""
 
-LOCK_SECTIONS = sa.text("SELECT id FROM section WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE")
+LOCK_SECTIONS = sa.text("SELECT id FROM section WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE")
 """Keeps the counters of sections still while they are counted again."""
 
 RECOUNT_SECTIONS = sa.text(LINE_COUNTS.format(which="s.id = ANY(CAST(:ids AS bigint[]))"))
@@ -155,7 +155,7 @@ WRONG_JOBS = sa.text(f"""
 SELECT j.id FROM job j WHERE j.state IN ({sql_list(_UNDER_WAY)}) AND j.waiting <> {_WITHOUT_TRACK}""")
 """Jobs under way whose ``waiting`` is not the number of their sections without a track."""
 
-LOCK_JOBS = sa.text("SELECT id FROM job WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE")
+LOCK_JOBS = sa.text("SELECT id FROM job WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE")
 """Keeps the counters of jobs still while they are counted again."""
 
 REPAIR_JOBS = sa.text(f"""
@@ -209,8 +209,9 @@ def requeue_lost(conn: sa.Connection, queue_timeout_s: float) -> int:
 
 def release_holds(conn: sa.Connection) -> int:
     """Drop holds that are over and make their lines pending; returns lines moved."""
-    conn.execute(DROP_HOLDS)
-    return len(conn.execute(RELEASE_HELD, {"actor": SCHEDULER}).all())
+    released = len(conn.execute(RELEASE_HELD, {"actor": SCHEDULER}).all())
+    conn.execute(DROP_HOLDS)  # after the lines: a failure locks its line first and its hold second, too
+    return released
 
 
 def reap_post(conn: sa.Connection) -> int:

@@ -25,7 +25,7 @@ WITH picked AS (
     SELECT id, state AS was FROM section
     WHERE id = :id AND revision = :revision AND waiting = 0
       AND state IN ({legal(SectionState.ASSEMBLING, [SectionState.READY])})
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ), moved AS (
     UPDATE section s
     SET state = '{SectionState.ASSEMBLING}', session_id = :session, message = '', updated_at = now(),
@@ -67,7 +67,7 @@ FIND_TRACK = sa.text("SELECT * FROM track WHERE digest = :digest ORDER BY id DES
 LOCK_MINE = sa.text(f"""
 SELECT id FROM section
 WHERE id = :id AND revision = :revision AND session_id = :session AND state = '{SectionState.ASSEMBLING}'
-FOR UPDATE""")
+FOR NO KEY UPDATE""")
 """The section, locked, if its assembly is still the caller's."""
 
 ADD_TRACK = sa.text("""
@@ -98,7 +98,7 @@ COUNT_DOWN = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was, CASE WHEN waiting = 1 AND state IN ({legal(JobState.READY, [JobState.ACTIVE])})
                                   THEN '{JobState.READY}' ELSE state END AS state
-    FROM job WHERE id = :job_id FOR UPDATE
+    FROM job WHERE id = :job_id FOR NO KEY UPDATE
 ), moved AS (
     UPDATE job j
     SET waiting = j.waiting - 1, state = p.state, updated_at = now(),
@@ -116,7 +116,7 @@ WITH picked AS (
     SELECT id, state AS was FROM section
     WHERE id = :id AND revision = :revision AND session_id = :session
       AND state IN ({legal(SectionState.FAILED, [SectionState.ASSEMBLING])})
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ), moved AS (
     UPDATE section s
     SET state = '{SectionState.FAILED}', message = :message, session_id = NULL, lease_until = NULL, updated_at = now()
@@ -132,7 +132,7 @@ RETRY_FAILED = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was FROM section
     WHERE job_id = :job_id AND waiting = 0 AND state IN ({legal(SectionState.READY, [SectionState.FAILED])})
-    ORDER BY id FOR UPDATE
+    ORDER BY id FOR NO KEY UPDATE
 ), moved AS (
     UPDATE section s
     SET state = '{SectionState.READY}', revision = s.revision + 1, message = '', updated_at = now()

@@ -65,7 +65,7 @@ CANCEL_SECTIONS = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was FROM section
     WHERE job_id = :job_id AND state IN ({legal(SectionState.CANCELLED, _CANCEL_SECTION)})
-    ORDER BY id FOR UPDATE
+    ORDER BY id FOR NO KEY UPDATE
 ), moved AS (
     UPDATE section s
     SET state = '{SectionState.CANCELLED}', revision = s.revision + 1, session_id = NULL, lease_until = NULL,
@@ -81,7 +81,7 @@ SELECT count(*) FROM moved""")
 CANCEL_JOB = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was FROM job
-    WHERE id = :job_id AND state IN ({legal(JobState.CANCELLED, _CANCEL_JOB)}) FOR UPDATE
+    WHERE id = :job_id AND state IN ({legal(JobState.CANCELLED, _CANCEL_JOB)}) FOR NO KEY UPDATE
 ), moved AS (
     UPDATE job j
     SET state = '{JobState.CANCELLED}', revision = j.revision + 1, session_id = NULL, lease_until = NULL,
