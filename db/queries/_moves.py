@@ -1,8 +1,8 @@
 """What every move shares: the tables' word on who may go where, and what a line's move does to its section and job.
 
 Locks are always taken in one order, so that no two transactions wait for each other: lines by id, then sections by id,
-then jobs by id, then holds. Each statement locks its rows in that order before it changes the first one. NO KEY UPDATE is
-the lock that the foreign keys of other rows do not wait for.
+then jobs by id, then holds. Each statement locks its rows in that order before it changes the first one. NO KEY UPDATE
+is the lock that the foreign keys of other rows do not wait for.
 """
 
 from __future__ import annotations
