@@ -37,6 +37,8 @@ from db.server import EmbeddedPostgres  # noqa: E402
 from db.session import make_engine  # noqa: E402
 
 SECTION_LINES = 500
+USUAL = {"VOICEFARM_LEASE_S": "30", "VOICEFARM_HEARTBEAT_S": "5", "VOICEFARM_POLL_S": "1"}
+"""The settings' defaults: the harness is otherwise in a hurry, for tests."""
 
 
 @contextlib.contextmanager
@@ -257,7 +259,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(name)
         folder.chmod(0o755)
         with servers(folder) as (database_url, broker_url):
-            running = Farm(folder / "farm", database_url, broker_url)
+            running = Farm(folder / "farm", database_url, broker_url, USUAL)
             engine = make_engine(database_url)
             try:
                 voice = fake_voice(engine)

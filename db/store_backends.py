@@ -48,8 +48,8 @@ class Backend(Protocol):
 
 
 def folders(key: str) -> str:
-    """ab/cd/<key>: no directory grows beyond what file systems and people like."""
-    return f"{key[:2]}/{key[2:4]}/{key}"
+    """ab/<key>: 256 folders keep millions of files apart, and are all there after the first few hundred takes."""
+    return f"{key[:2]}/{key}"
 
 
 def _reason(error: BaseException) -> str:
@@ -57,7 +57,11 @@ def _reason(error: BaseException) -> str:
 
 
 class LocalFiles:
-    """A directory. Files are written aside in their own folder, fsynced, renamed; then the folder is fsynced."""
+    """A directory. Files are written aside in their own folder, fsynced, renamed.
+
+    The folder is not fsynced: that would be half of the cost of keeping a short take. A rename that a power cut undoes
+    leaves a take without its file, which assembly finds by the checksum and has rendered again.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -70,7 +74,7 @@ class LocalFiles:
         final = self._file(key)
         part = final.with_name(f".{key}.{os.getpid()}.{secrets.token_hex(4)}{_PART}")
         try:
-            _make_folders(final.parent)
+            final.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with part.open("xb") as target:
                     shutil.copyfileobj(source, target, _COPY_BYTES)
@@ -81,7 +85,6 @@ class LocalFiles:
                 with contextlib.suppress(OSError):
                     part.unlink(missing_ok=True)
                 raise
-            _sync_folder(final.parent)
         except OSError as error:  # ENOSPC, EDQUOT, EROFS, EACCES, EFBIG, EIO …: nothing can be kept now
             raise StoreFull(key, _reason(error)) from error
 
@@ -111,37 +114,18 @@ class LocalFiles:
             return False
         except OSError as error:
             raise StoreFull(key, _reason(error)) from error
-        _sync_folder(final.parent)
         return True
 
     def sweep(self, older_than_s: float) -> int:
         """Remove temporary files nobody has written to for that long."""
         removed = 0
         before = time.time() - older_than_s
-        for part in self.root.glob(f"[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/.*{_PART}"):
+        for part in self.root.glob(f"[0-9a-f][0-9a-f]/.*{_PART}"):
             with contextlib.suppress(FileNotFoundError):
                 if part.stat().st_mtime < before:
                     part.unlink()
                     removed += 1
         return removed
-
-
-def _make_folders(folder: Path) -> None:
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        new.mkdir(exist_ok=True)
-        _sync_folder(new.parent)  # a folder whose entry is lost in a power cut loses its files with it
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class RemoteObjects:

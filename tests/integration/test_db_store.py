@@ -50,7 +50,7 @@ def damage(store: Store, key: str) -> None:
         import fsspec
 
         fs, root = fsspec.core.url_to_fs(store.url)
-        fs.pipe_file(f"{root}/{key[:2]}/{key[2:4]}/{key}", b"something else")
+        fs.pipe_file(f"{root}/{key[:2]}/{key}", b"something else")
     else:
         with path.open("r+b") as handle:
             handle.write(b"\xff\x00\xff")
@@ -96,7 +96,7 @@ class TestRoundTrip:
         home = tmp_path / "a home with spaces"
         store = Store(Settings(home=home, _env_file=None).resolved_store_url)
         key = store.put_bytes(b"x")
-        assert store.path(key) == home / "store" / key[:2] / key[2:4] / key
+        assert store.path(key) == home / "store" / key[:2] / key
 
 
 class TestOnce:
@@ -110,7 +110,7 @@ class TestOnce:
 
     def test_nothing_else_is_left_in_the_folders(self, local: Store, tmp_path: Path) -> None:
         keys = {local.put_bytes(str(n).encode()) for n in range(20)}
-        assert files(tmp_path / "store") == sorted(f"{key[:2]}/{key[2:4]}/{key}" for key in keys)
+        assert files(tmp_path / "store") == sorted(f"{key[:2]}/{key}" for key in keys)
 
     def test_threads(self, store: Store) -> None:
         with ThreadPoolExecutor(8) as pool:
@@ -132,7 +132,7 @@ class TestOnce:
         assert len(answers) == 1
         key = answers.pop()
         assert local.get_bytes(key) == BIG
-        assert files(tmp_path / "store") == [f"{key[:2]}/{key[2:4]}/{key}"]
+        assert files(tmp_path / "store") == [f"{key[:2]}/{key}"]
 
 
 class TestDamage:
@@ -305,7 +305,7 @@ class TestInterruptedWrites:
         os.utime(tmp_path / "store" / left[0], (old, old))
         kept = local.put_bytes(b"a take")
         assert local.sweep() == 1
-        assert files(tmp_path / "store") == [f"{kept[:2]}/{kept[2:4]}/{kept}"]
+        assert files(tmp_path / "store") == [f"{kept[:2]}/{kept}"]
 
     def test_a_reader_sees_all_or_nothing(self, local: Store) -> None:
         key = hashlib.sha256(BIG).hexdigest()

@@ -141,7 +141,7 @@ def test_a_damaged_take_is_rendered_again_not_mastered(tmp_path: Path, database_
         wait_until(lambda: line_states(engine) == {"accepted": 2}, "both takes")
         with engine.connect() as conn:
             key = str(conn.scalar(sa.text("SELECT audio_sha256 FROM take ORDER BY id LIMIT 1")))
-        stored = tmp_path / "home" / "store" / key[:2] / key[2:4] / key
+        stored = tmp_path / "home" / "store" / key[:2] / key
         data = bytearray(stored.read_bytes())
         data[len(data) // 2] ^= 0xFF
         stored.chmod(0o644)

@@ -180,7 +180,7 @@ def store_root(store: Store) -> Path:
     probe = store.path("0" * 64)
     if probe is None:
         raise ValueError("the checker reads file:// stores")
-    return probe.parents[2]
+    return probe.parents[1]
 
 
 def accepted(conn: sa.Connection, job_id: int) -> int:
