@@ -83,13 +83,13 @@ class SqlLineStore:
     ) -> set[int]:
         """Record outcomes; returns the lines whose attempt was still ours."""
         applied: set[int] = set()
-        with self._engine.begin() as conn:
-            if takes:
-                applied |= lines.accept(conn, takes, session, worker)
+        with self._engine.begin() as conn:  # accept comes last: it goes on to lock sections, and lines come before those
             if failures:
                 applied |= lines.fail(conn, failures, session, worker)
             if released:
                 lines.release(conn, released, session, worker)
+            if takes:
+                applied |= lines.accept(conn, takes, session, worker)
         return applied
 
 
