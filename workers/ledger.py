@@ -83,7 +83,8 @@ class SqlLineStore:
     ) -> set[int]:
         """Record outcomes; returns the lines whose attempt was still ours."""
         applied: set[int] = set()
-        with self._engine.begin() as conn:  # accept comes last: it goes on to lock sections, and lines come before those
+        # accept comes last: it goes on to lock sections, and every line must be locked before the first section
+        with self._engine.begin() as conn:
             if failures:
                 applied |= lines.fail(conn, failures, session, worker)
             if released:
