@@ -195,8 +195,21 @@ class EngineRoom:
     # --- the watchdog's thread ---
 
     def _watch(self) -> None:
-        while not self._ended.wait(min(1.0, self._watchdog_s / 4)):
+        step_s = min(1.0, self._watchdog_s / 4)
+        looked = self._clock()
+        while not self._ended.wait(step_s):
+            looked, before = self._clock(), looked
+            self.forgive_suspension(looked - before - step_s)
             self.check_progress()
+
+    def forgive_suspension(self, late_s: float) -> None:
+        """Start the engine's time anew when the watchdog itself woke up late.
+
+        Then the whole process was stopped or the machine slept: the engine had no more chance to work than we had to look.
+        """
+        if late_s > self._watchdog_s / 2:
+            log.warning("this process stood still for %.0f s; the engine gets its time anew", late_s)
+            self._progress_at = self._clock()
 
     def check_progress(self) -> None:
         """End the process when lines are in flight and nothing came or went for ``watchdog_s`` seconds."""

@@ -211,6 +211,28 @@ def test_the_watchdog_ends_the_process_when_nothing_moves() -> None:
     assert room.close(10)
 
 
+def test_a_process_that_stood_still_gives_its_engine_the_time_anew() -> None:
+    exits: list[int] = []
+    now = [0.0]
+    engine, results = Stuck(), Results()
+    room = EngineRoom(engine, results, Counters(), watchdog_s=3600, exit_process=exits.append, clock=lambda: now[0])
+    room.start()
+    room.submit([request(1)])
+    wait_until(lambda: engine.in_flight() == 1)
+    now[0] = 5000
+    room.forgive_suspension(4999)
+    room.check_progress()
+    assert exits == []
+    now[0] += 3601
+    room.forgive_suspension(0.1)
+    room.check_progress()
+    assert exits == [EXIT_WATCHDOG]
+    engine.release.set()
+    results.wait_for(1)
+    room.stop_admitting()
+    assert room.close(10)
+
+
 def test_an_idle_engine_is_not_a_stalled_one() -> None:
     exits: list[int] = []
     now = [0.0]
