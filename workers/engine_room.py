@@ -205,7 +205,7 @@ class EngineRoom:
     def forgive_suspension(self, late_s: float) -> None:
         """Start the engine's time anew when the watchdog itself woke up late.
 
-        Then the whole process was stopped, or the machine slept: the engine had no more chance to work than this thread.
+        Then the whole process was stopped, or the machine slept: the engine could work no more than this thread could.
         """
         if late_s > self._watchdog_s / 2:
             log.warning("this process stood still for %.0f s; the engine gets its time anew", late_s)
