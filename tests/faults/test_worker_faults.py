@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from broker_fixtures import missing
 from farm import LEASE_S, POLL_S, Farm, sheet, speakable, wait_until
 
 TAKES = 24
@@ -131,7 +132,7 @@ def small_disk(running: Farm) -> Iterator[Path]:
             ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(store)], capture_output=True, check=False
         )
         if mounted.returncode != 0:
-            pytest.skip("root, but not allowed to mount a file system: a full store cannot be made here")
+            missing("root, but not allowed to mount a file system: a full store cannot be made here")
         try:
             fill(store / "ballast")
             yield store
