@@ -10,7 +10,7 @@ from typing import Any
 
 from db.digest import track_digest
 from db.queries import sections, watermarks
-from db.records import NewTrack, SectionWork, TrackRecord
+from db.records import NewTrack, SectionWork
 from synthesis.deliverables.vtt import Cue, write_vtt
 from synthesis.mastering.encode import EncodedFile, Kind, TrackTags, encode_track
 from synthesis.mastering.profiles import get_profile
@@ -19,6 +19,7 @@ from synthesis.mastering.track import MasteredTrack, WatermarkSpec, master_track
 from workers.bench import PostBench
 from workers.labels import tags
 from workers.takes import fetch_parts, spoken_lines
+from workers.tracks import intact
 
 AUDIO_KINDS: tuple[Kind, ...] = ("flac", "mp3", "m4a")
 
@@ -30,14 +31,14 @@ def kinds_of(formats: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def make_track(bench: PostBench, work: SectionWork, progress: Callable[[float], None] | None = None) -> NewTrack | int:
-    """Make the section's track, or find the id of one made from the same takes before.
+    """Make the section's track, or find the id of one made from the same takes before whose files are whole.
 
     Raises TakesDamaged, StoreFull, SynthesisError.
     """
     kinds = kinds_of(work.options.formats)
     digest = digest_of(work)
     made = bench.transact(lambda conn: sections.find_track(conn, digest))
-    if made is not None and _usable(bench, made, kinds):
+    if made is not None and intact(bench.store, made, kinds):
         return made.id
     with bench.workspace() as place:
         parts = fetch_parts(bench.store, work, place)
@@ -89,10 +90,6 @@ def _tags(work: SectionWork) -> TrackTags:
         track=work.position + 1,
         tracks=work.section_count,
     )
-
-
-def _usable(bench: PostBench, track: TrackRecord, kinds: tuple[str, ...]) -> bool:
-    return all(kind in track.files and bench.store.exists(track.files[kind]) for kind in kinds)
 
 
 def _master(

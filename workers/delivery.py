@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from db.errors import StoreCorrupt, StoreMissing
 from db.records import DeliverySection, DeliveryWork, NewDeliverable
 from db.store import Store
 from synthesis.deliverables.m4b import Chapter, build_m4b
 from synthesis.deliverables.manifest import build_manifest
 from synthesis.deliverables.report import render_report
 from workers.bench import PostBench
+from workers.errors import TracksDamaged
 from workers.labels import safe_name, tags, track_name
 from workers.papers import DeliveredFile, manifest_data, report_data
 from workers.shelf import MANIFEST, Shelf, is_safe, open_shelf
 from workers.takes import fetch, sha256_of, spoken_lines
+from workers.tracks import damaged_sections
 
 REPORT = "report.html"
 
@@ -35,8 +38,18 @@ def deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
     """Put everything in place and return what is there now.
 
     What is there already and unchanged is not written again; what a former delivery left and this one does not have
-    is removed. Raises DeliveryRefused, StoreError, SynthesisError.
+    is removed. Raises TracksDamaged, DeliveryRefused, StoreError, SynthesisError.
     """
+    try:
+        return _deliver(bench, work)
+    except (StoreCorrupt, StoreMissing) as error:
+        damaged = damaged_sections(bench.store, work, error.key)
+        if not damaged:
+            raise
+        raise TracksDamaged(work.job_id, damaged) from error
+
+
+def _deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
     shelf = open_shelf(work.out_url)
     former = shelf.manifest()
     with bench.workspace() as place:

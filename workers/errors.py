@@ -5,6 +5,7 @@
     ├── WrongPool          the line task was started by a pool that has no line desk
     ├── NoDevice           a device was asked for that this machine does not have
     ├── TakesDamaged       takes of a section are missing or corrupt in the store
+    ├── TracksDamaged      tracks of a job are missing or corrupt in the store
     ├── DeliveryRefused    a file cannot be put where the job wants it
     └── NotConfigured      a worker of a farm needs the addresses of its database and broker
 
@@ -65,6 +66,18 @@ class TakesDamaged(WorkerError):
 
     def __str__(self) -> str:
         return f"section {self.section_id}: {len(self.line_ids)} take(s) damaged in the store"
+
+
+class TracksDamaged(WorkerError):
+    """Stored tracks do not match their names any more; their sections are assembled again."""
+
+    def __init__(self, job_id: int, section_ids: Sequence[int]) -> None:
+        super().__init__(job_id, section_ids)
+        self.job_id = job_id
+        self.section_ids = tuple(section_ids)
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: {len(self.section_ids)} track(s) damaged in the store"
 
 
 class DeliveryRefused(WorkerError):

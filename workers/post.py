@@ -21,7 +21,7 @@ from workers.assembly import make_track
 from workers.bench import BenchHolder, PostBench
 from workers.contract import ASSEMBLE_TASK, DELIVER_TASK, MESSAGE_VERSION
 from workers.delivery import deliver
-from workers.errors import TakesDamaged, UnknownMessage, WorkerError
+from workers.errors import TakesDamaged, TracksDamaged, UnknownMessage, WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,11 @@ def deliver_job(bench: PostBench, job_id: int, revision: int) -> None:
     with bench.lease(lambda conn: jobs.renew(conn, job_id, revision, session, lease_s)):
         try:
             files = deliver(bench, work)
+        except TracksDamaged as error:
+            log.error("%s: making them again", error)
+            _write(bench, lambda conn: jobs.mark_damaged(conn, job_id, revision, session, error.section_ids))
+            bench.counters.add("damaged", len(error.section_ids))
+            return
         except Exception as error:  # noqa: BLE001  the process boundary of this task: the outcome is recorded
             _record(bench, f"job {job_id}", error, refuse)
             return

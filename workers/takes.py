@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,13 +23,22 @@ def fetch_parts(store: Store, work: SectionWork, place: Path) -> list[Part]:
         try:
             path = fetch(store, key, place)
         except (StoreCorrupt, StoreMissing):
-            store.quarantine(key)  # or the new take, the same to the byte, would be taken for stored already
+            set_aside(store, key)
             damaged.append(line.line_id)
             continue
         parts.append(Part(key=line.line_id, path=path, pause_ms=line.pause_ms, voice=line.voice or ""))
     if damaged:
         raise TakesDamaged(work.section_id, damaged)
     return parts
+
+
+def set_aside(store: Store, key: str) -> None:
+    """Move a damaged file out of the way: content made again, the same to the byte, would be taken for stored already.
+
+    One that is missing, or whole by now, needs nothing.
+    """
+    with contextlib.suppress(StoreMissing):
+        store.quarantine(key)
 
 
 def spoken_lines(lines: Sequence[SectionLine]) -> list[SectionLine]:

@@ -1,4 +1,4 @@
-"""Moves of jobs that a post worker makes: claim, renew, finish and fail a delivery; what it needs to package one."""
+"""Moves of jobs that a post worker makes: claim, renew, finish and fail a delivery, send damaged tracks back."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from db.errors import NotFound
 from db.notify import notify
 from db.queries import sections
-from db.queries._moves import NOTE_JOBS, PERSON, legal
+from db.queries._moves import NOTE_JOBS, PERSON, legal, settle
 from db.queries._outbox import ask_delivery
 from db.queries.lines import printable
 from db.records import DeliverySection, DeliveryWork, JobOptions, NewDeliverable
-from db.states import JobState
+from db.states import JobState, SectionState
 
 CLAIM = sa.text(f"""
 WITH picked AS (
@@ -81,6 +81,18 @@ INSERT INTO deliverable (job_id, kind, name, sha256, size)
 SELECT :id, kind, name, sha256, size
 FROM json_to_recordset(CAST(:files AS json)) AS f(kind text, name text, sha256 text, size bigint)""")
 """Files just handed over."""
+
+LOCK_ASSEMBLED = sa.text(f"""
+SELECT id FROM section
+WHERE id = ANY(CAST(:ids AS bigint[])) AND job_id = :job_id AND state = '{SectionState.ASSEMBLED}'
+ORDER BY id FOR NO KEY UPDATE""")
+"""Locks the sections whose tracks are damaged, before their job is locked."""
+
+LOCK_MINE = sa.text(f"""
+SELECT id FROM job
+WHERE id = :id AND revision = :revision AND session_id = :session AND state = '{JobState.DELIVERING}'
+FOR NO KEY UPDATE""")
+"""The job, locked, if its delivery is still the caller's."""
 
 FAIL = sa.text(f"""
 WITH picked AS (
@@ -154,6 +166,23 @@ def fail_delivery(conn: sa.Connection, job_id: int, revision: int, session_id: u
     """Give up on a delivery: it waits for a person. False when superseded."""
     values = {"id": job_id, "revision": revision, "session": session_id, "message": printable(message)}
     return conn.scalar(FAIL, values | {"actor": sections.actor(conn, session_id)}) is not None
+
+
+def mark_damaged(
+    conn: sa.Connection, job_id: int, revision: int, session_id: uuid.UUID, section_ids: Sequence[int]
+) -> set[int]:
+    """Send sections of a delivery under way back to be assembled: their tracks in the store are damaged.
+
+    Opens the job again, which voids the delivery; the last section made asks for it anew. Returns the sections moved;
+    none when the delivery was superseded.
+    """
+    ids = list(conn.scalars(LOCK_ASSEMBLED, {"ids": list(section_ids), "job_id": job_id}))
+    mine = {"id": job_id, "revision": revision, "session": session_id}
+    if not ids or conn.scalar(LOCK_MINE, mine) is None:
+        return set()
+    settle(conn, dict.fromkeys(ids, 0), sections.actor(conn, session_id))
+    notify(conn)
+    return set(ids)
 
 
 def retry_failed(conn: sa.Connection, job_id: int) -> int:

@@ -194,6 +194,23 @@ def test_a_failed_delivery_is_asked_for_again(scratch, made, session) -> None:
     assert rows.deliver(scratch, made.job_id, session)
 
 
+def test_a_damaged_track_is_made_again_and_only_it(scratch, made, session) -> None:
+    first, second = made.section_ids
+    jobs.claim_delivery(scratch, made.job_id, 1, session, 30)
+    for holder, revision in ((uuid.uuid4(), 1), (session, 2)):
+        assert jobs.mark_damaged(scratch, made.job_id, revision, holder, [first]) == set()
+    assert jobs.mark_damaged(scratch, made.job_id, 1, session, [first, 999]) == {first}
+    job = rows.row(scratch, "job", made.job_id)
+    assert (job.state, job.waiting, job.session_id) == ("active", 1, None)
+    assert [rows.row(scratch, "section", id_).state for id_ in (first, second)] == ["ready", "assembled"]
+    assert rows.messages(scratch, "voicefarm.assemble")[-1] == [1, first, 2]
+    assert not jobs.finish_delivery(scratch, made.job_id, 1, session, [])
+    assert rows.assemble(scratch, first, session)
+    assert rows.messages(scratch, "voicefarm.deliver")[-1] == [1, made.job_id, rows.revision(scratch, "job", job.id)]
+    assert rows.deliver(scratch, made.job_id, session)
+    assert rows.counters_right(scratch)
+
+
 def test_post_work_of_what_is_not_there(scratch, session) -> None:
     assert jobs.claim_delivery(scratch, 999, 1, session, 30) is None
     with pytest.raises(NotFound):

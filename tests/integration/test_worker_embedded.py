@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from worker_jobs import Pump, fake_job, job_state, line_states, takes_per_line, wait_until
 
 from db.queries import voices
+from db.queries._moves import settle
 from db.records import JobOptions
 from db.settings import Settings
 from workers.app import make_app
@@ -141,15 +143,96 @@ def test_a_damaged_take_is_rendered_again_not_mastered(tmp_path: Path, database_
         wait_until(lambda: line_states(engine) == {"accepted": 2}, "both takes")
         with engine.connect() as conn:
             key = str(conn.scalar(sa.text("SELECT audio_sha256 FROM take ORDER BY id LIMIT 1")))
-        stored = tmp_path / "home" / "store" / key[:2] / key
-        data = bytearray(stored.read_bytes())
-        data[len(data) // 2] ^= 0xFF
-        stored.chmod(0o644)
-        stored.write_bytes(bytes(data))
+        spoil(stored(tmp_path, key), "damaged")
         wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "delivery", 60)
     with engine.connect() as conn:
         assert conn.scalar(sa.text("SELECT count(*) FROM take")) == 3
     assert (out / "mp3/01 - Chapter 1.mp3").exists()
+
+
+def test_a_missing_take_is_rendered_again(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:
+    with engine.begin() as conn:
+        job = fake_job(conn, ["{dur=900} one"], tmp_path / "out", sections=1, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        pump()
+        wait_until(lambda: line_states(engine) == {"accepted": 1}, "the take")
+        with engine.connect() as conn:
+            stored(tmp_path, str(conn.scalar(sa.text("SELECT audio_sha256 FROM take")))).unlink()
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) in ("delivered", "failed"), "the end", 60)
+        assert job_state(engine, job.job_id) == "delivered"
+    assert takes_per_line(engine) == {2: 1}
+
+
+@pytest.mark.parametrize("harm", ["damaged", "missing"])
+@pytest.mark.parametrize("kind", ["flac", "mp3"])
+def test_a_track_lost_before_its_delivery_is_made_again_and_delivered(
+    tmp_path: Path, database_url: str, engine: sa.Engine, harm: str, kind: str
+) -> None:
+    out = tmp_path / "out"
+    texts = ["{dur=900} one", "{dur=900} two"]
+    options = JobOptions(formats=("mp3", "flac"))
+    with engine.begin() as conn:
+        job = fake_job(conn, texts, out, options=options)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "the first delivery", 60)
+        first, other = tracks(engine)
+        spoil(stored(tmp_path, first[kind]), harm)
+        lost = out / f"{kind}/01 - Chapter 1.{kind}"
+        lost.unlink()
+        with engine.begin() as conn:
+            fake_job(conn, texts, out, options=options)  # the same script again asks for the delivery again
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) in ("delivered", "failed"), "the end", 60)
+        assert job_state(engine, job.job_id) == "delivered"
+    again, untouched = tracks(engine)
+    assert (untouched, tracks_made(engine)) == (other, 3)
+    assert lost.read_bytes() == stored(tmp_path, again[kind]).read_bytes()
+    assert line_states(engine) == {"accepted": 2}, "no line was rendered for it"
+    assert takes_per_line(engine) == {1: 2}
+
+
+def test_a_track_found_by_digest_is_not_used_when_its_master_is_damaged(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    with engine.begin() as conn:
+        job = fake_job(conn, ["{dur=900} one"], tmp_path / "out", sections=1, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "the first delivery", 60)
+        spoil(stored(tmp_path, tracks(engine)[0]["flac"]), "damaged")
+        with engine.begin() as conn:
+            settle(conn, {int(conn.scalar(sa.text("SELECT id FROM section")) or 0): 0}, "person")
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "the second delivery", 60)
+    assert tracks_made(engine) == 2
+    for key in tracks(engine)[0].values():
+        assert hashlib.sha256(stored(tmp_path, key).read_bytes()).hexdigest() == key[:64]
+
+
+def stored(tmp_path: Path, key: str) -> Path:
+    """Where the store keeps a key."""
+    return tmp_path / "home" / "store" / key[:2] / key
+
+
+def spoil(path: Path, harm: str) -> None:
+    """Change one bit of a file, or remove it."""
+    if harm == "missing":
+        path.unlink()
+        return
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def tracks(engine: sa.Engine) -> list[dict[str, str]]:
+    """Store keys of each section's track, by kind."""
+    with engine.connect() as conn:
+        found = conn.scalars(sa.text("SELECT t.files FROM section s JOIN track t ON t.id = s.track_id ORDER BY s.id"))
+        return list(found)
+
+
+def tracks_made(engine: sa.Engine) -> int:
+    """How many tracks were ever made."""
+    with engine.connect() as conn:
+        return int(conn.scalar(sa.text("SELECT count(*) FROM track")) or 0)
 
 
 def test_a_place_that_refuses_files_fails_the_delivery_with_a_sentence(

@@ -128,6 +128,12 @@ def _claim_delivery(walk: Walker) -> None:
     jobs.claim_delivery(walk.conn, job, rows.revision(walk.conn, "job", job), walk.session, lease_s)
 
 
+def _damage_tracks(walk: Walker) -> None:
+    job = walk.farm.job_id
+    some = walk.chance.sample(walk.farm.section_ids, 1)
+    jobs.mark_damaged(walk.conn, job, rows.revision(walk.conn, "job", job), walk.session, some)
+
+
 def _uncancel(walk: Walker) -> None:
     """Any line a person wants again brings the job back."""
     rows.bring_back(walk.conn, walk.farm)
@@ -149,6 +155,7 @@ MOVES: dict[str, tuple[int, Callable[[Walker], object]]] = {
     "damage": (1, _damage),
     "deliver": (4, lambda walk: rows.deliver(walk.conn, walk.farm.job_id, walk.session)),
     "claim delivery": (1, _claim_delivery),
+    "damage tracks": (1, _damage_tracks),
     "lapse": (2, lambda walk: reaper.reap_post(walk.conn)),
     "retry": (1, lambda walk: lines.retry(walk.conn, walk.some(1))),
     "retry job": (2, lambda walk: lines.retry(walk.conn, job_id=walk.farm.job_id)),

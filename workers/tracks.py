@@ -1,0 +1,54 @@
+"""Whether a track's files in the store are still what they were made to be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from db.errors import StoreCorrupt, StoreMissing
+from db.records import DeliverySection, DeliveryWork, TrackRecord
+from db.store import Store
+from workers.takes import set_aside
+
+DELIVERED_FROM = {"mp3": "mp3", "flac": "flac", "vtt": "vtt", "m4b": "m4a"}
+"""Format of a deliverable → kind of the track's file that it is made from."""
+
+
+def intact(store: Store, track: TrackRecord, kinds: Iterable[str]) -> bool:
+    """Whether all these files of a track are in the store and whole; each damaged one is moved aside.
+
+    Every file is looked at, also after the first bad one: what stays under its name would be taken for stored already
+    when the track is made again.
+    """
+    return all([kind in track.files and _whole(store, track.files[kind]) for kind in kinds])
+
+
+def damaged_sections(store: Store, work: DeliveryWork, key: str) -> list[int]:
+    """Sections of a delivery whose track has lost a file it needs, when ``key`` was found missing or corrupt.
+
+    All tracks are looked at, so that a store that lost many files costs one round and not one for each. Empty when
+    ``key`` is no track's: then the delivery itself cannot be made.
+    """
+    needed = {section.section_id: _needed(section, work.options.formats) for section in work.sections}
+    if not any(key in (section.track.files[kind] for kind in needed[section.section_id]) for section in work.sections):
+        return []
+    return [
+        section.section_id
+        for section in work.sections
+        if not intact(store, section.track, needed[section.section_id])
+        or key in section.track.files.values()  # put right by somebody since: asking again costs little
+    ]
+
+
+def _needed(section: DeliverySection, formats: Collection[str]) -> list[str]:
+    if not section.track.samples:
+        return []  # every line left out: there is nothing to deliver
+    return [kind for wanted, kind in DELIVERED_FROM.items() if wanted in formats and kind in section.track.files]
+
+
+def _whole(store: Store, key: str) -> bool:
+    try:
+        store.verify(key)
+    except (StoreCorrupt, StoreMissing):
+        set_aside(store, key)
+        return False
+    return True
