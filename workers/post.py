@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from billiard import current_process
 from celery import Celery
 
-from db.errors import DatabaseUnavailable, FarmError, StoreFull
+from db.errors import DatabaseUnavailable, FarmError, StoreFull, StoreUnreadable
 from db.queries import jobs, lines, sections
 from db.settings import Settings
 from synthesis.errors import SynthesisError
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 EXPECTED = (SynthesisError, FarmError, WorkerError)
 """What work raises on purpose: its sentence is for people."""
+STORE_AWAY = (StoreFull, StoreUnreadable)
+"""What another time may well succeed; a file that is missing or damaged stays so."""
+Outcome = Callable[[sa.Connection, str], bool]
+"""Records, with the reason, what became of work that was not done."""
 
 
 def register_post_tasks(app: Celery, settings: Settings, database_url: str, name: str) -> BenchHolder:
@@ -64,17 +68,23 @@ def assemble_section(bench: PostBench, section_id: int, revision: int) -> None:
     """Make one section's track and record it."""
     session, lease_s = bench.session.id, bench.settings.lease_s
     try:
-        work = bench.transact(lambda conn: sections.claim(conn, section_id, revision, session, lease_s))
+        waits = bench.transact(lambda conn: sections.wait_for_store(conn, section_id, revision))
+        work = None
+        if not waits:
+            work = bench.transact(lambda conn: sections.claim(conn, section_id, revision, session, lease_s))
     except DatabaseUnavailable as error:
         log.warning("section %d was not claimed: %s", section_id, error)
         return
     if work is None:
-        bench.counters.add("superseded")
+        bench.counters.add("postponed" if waits else "superseded")
         return
     log.info("assembling %s, %s (%d lines)", work.production_title, work.title or work.section_key, len(work.lines))
 
-    def refuse(message: str) -> None:
-        bench.transact(lambda conn: sections.fail(conn, section_id, revision, session, message))
+    def refuse(conn: sa.Connection, message: str) -> bool:
+        return sections.fail(conn, section_id, revision, session, message)
+
+    def postpone(conn: sa.Connection, message: str) -> bool:
+        return sections.postpone(conn, section_id, revision, session, message)
 
     with bench.lease(lambda conn: sections.renew(conn, section_id, revision, session, lease_s)):
         try:
@@ -84,7 +94,7 @@ def assemble_section(bench: PostBench, section_id: int, revision: int) -> None:
             _send_back(bench, section_id, revision, error.line_ids)
             return
         except Exception as error:  # noqa: BLE001  the process boundary of this task: the outcome is recorded
-            _record(bench, f"section {section_id}", error, refuse)
+            _record(bench, f"section {section_id}", error, refuse, postpone)
             return
         done = _write(bench, lambda conn: sections.finish(conn, section_id, revision, session, track))
     bench.counters.add("assembled" if done else "superseded")
@@ -103,19 +113,23 @@ def deliver_job(bench: PostBench, job_id: int, revision: int) -> None:
         return
     log.info("delivering %s to %s", work.title, work.out_url)
 
-    def refuse(message: str) -> None:
-        bench.transact(lambda conn: jobs.fail_delivery(conn, job_id, revision, session, message))
+    def refuse(conn: sa.Connection, message: str) -> bool:
+        return jobs.fail_delivery(conn, job_id, revision, session, message)
+
+    def postpone(conn: sa.Connection, message: str) -> bool:
+        return jobs.postpone(conn, job_id, revision, session, message)
 
     with bench.lease(lambda conn: jobs.renew(conn, job_id, revision, session, lease_s)):
         try:
             files = deliver(bench, work)
         except TracksDamaged as error:
             log.error("%s: making them again", error)
-            _write(bench, lambda conn: jobs.mark_damaged(conn, job_id, revision, session, error.section_ids))
-            bench.counters.add("damaged", len(error.section_ids))
+            damaged = error.section_ids
+            _write(bench, lambda conn: jobs.mark_damaged(conn, job_id, revision, session, damaged))
+            bench.counters.add("damaged", len(damaged))
             return
         except Exception as error:  # noqa: BLE001  the process boundary of this task: the outcome is recorded
-            _record(bench, f"job {job_id}", error, refuse)
+            _record(bench, f"job {job_id}", error, refuse, postpone)
             return
         done = _write(bench, lambda conn: jobs.finish_delivery(conn, job_id, revision, session, files))
     bench.counters.add("delivered" if done else "superseded")
@@ -126,11 +140,16 @@ def _send_back(bench: PostBench, section_id: int, revision: int, line_ids: tuple
     bench.counters.add("damaged", len(line_ids))
 
 
-def _record(bench: PostBench, what: str, error: Exception, refuse: Callable[[str], None]) -> None:
-    """Record a failure, except where waiting is the cure: then the lease ends and the reaper asks again."""
-    if isinstance(error, StoreFull | DatabaseUnavailable):
-        log.warning("%s waits: %s", what, error)
+def _record(bench: PostBench, what: str, error: Exception, refuse: Outcome, postpone: Outcome) -> None:
+    """Record a failure; where waiting is the cure, put the work off without holding it against anybody."""
+    if isinstance(error, DatabaseUnavailable):
+        log.warning("%s waits, the reaper asks again: %s", what, error)
         bench.counters.add("postponed")
+        return
+    if isinstance(error, STORE_AWAY):
+        log.warning("%s waits until the store does its part: %s", what, error)
+        bench.counters.add("postponed")
+        _write(bench, lambda conn: postpone(conn, str(error)))
         return
     if isinstance(error, EXPECTED):
         log.error("%s failed: %s", what, error)
@@ -140,7 +159,7 @@ def _record(bench: PostBench, what: str, error: Exception, refuse: Callable[[str
         message = f"{type(error).__name__}: {error}"
     bench.counters.add("failed")
     try:
-        refuse(message)
+        bench.transact(lambda conn: refuse(conn, message))
     except (DatabaseUnavailable, sa.exc.DBAPIError) as trouble:
         log.error("%s: the failure was not recorded, the reaper asks again: %s", what, trouble)
 

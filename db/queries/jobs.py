@@ -13,6 +13,7 @@ from db.notify import notify
 from db.queries import sections
 from db.queries._moves import NOTE_JOBS, PERSON, legal, settle
 from db.queries._outbox import ask_delivery
+from db.queries.holds import hold_store
 from db.queries.lines import printable
 from db.records import DeliverySection, DeliveryWork, JobOptions, NewDeliverable
 from db.states import JobState, SectionState
@@ -111,6 +112,24 @@ WITH picked AS (
 SELECT id FROM moved""")
 """delivering → failed, with the reason."""
 
+POSTPONE = sa.text(f"""
+WITH picked AS (
+    SELECT id, state AS was FROM job
+    WHERE id = :id AND revision = :revision AND session_id = :session
+      AND state IN ({legal(JobState.READY, [JobState.DELIVERING])})
+    FOR NO KEY UPDATE
+), moved AS (
+    UPDATE job j
+    SET state = '{JobState.READY}', revision = j.revision + 1, message = :message, session_id = NULL,
+        lease_until = NULL, updated_at = now()
+    FROM picked WHERE j.id = picked.id
+    RETURNING j.id, j.revision, picked.was, j.state
+), noted AS (
+    {NOTE_JOBS}
+)
+SELECT id FROM moved""")
+"""delivering → ready, with the reason: nobody is asked until the store's hold ends."""
+
 RETRY_FAILED = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was FROM job
@@ -166,6 +185,20 @@ def fail_delivery(conn: sa.Connection, job_id: int, revision: int, session_id: u
     """Give up on a delivery: it waits for a person. False when superseded."""
     values = {"id": job_id, "revision": revision, "session": session_id, "message": printable(message)}
     return conn.scalar(FAIL, values | {"actor": sections.actor(conn, session_id)}) is not None
+
+
+def postpone(conn: sa.Connection, job_id: int, revision: int, session_id: uuid.UUID, reason: str) -> bool:
+    """Put a delivery off because the store did not do its part, and hold the store. False when superseded.
+
+    The job is ready again, with the reason as its message; ``db.queries.reaper.release_holds`` asks for it when the
+    hold is over.
+    """
+    values = {"id": job_id, "revision": revision, "session": session_id, "message": printable(reason)}
+    if conn.scalar(POSTPONE, values | {"actor": sections.actor(conn, session_id)}) is None:
+        return False
+    hold_store(conn, printable(reason))
+    notify(conn)
+    return True
 
 
 def mark_damaged(

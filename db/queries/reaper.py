@@ -15,6 +15,7 @@ from db.notify import notify
 from db.queries import lines
 from db.queries._moves import NOTE_JOBS, NOTE_SECTIONS, SCHEDULER, legal, line_move, settle, sql_list
 from db.queries._outbox import ASSEMBLE_TASK, DELIVER_TASK, LINE_TASK, ask_assembly, ask_delivery
+from db.queries.holds import STORE_HELD
 from db.records import FailedLine
 from db.states import LINE_SETTLED, FailureClass, JobState, LineState, SectionState
 
@@ -109,19 +110,38 @@ SELECT id, state FROM moved ORDER BY id""")
 legal(SectionState.FAILED, [SectionState.ASSEMBLING])
 legal(JobState.FAILED, [JobState.DELIVERING])
 
+WAKE_SECTIONS = sa.text(f"""
+UPDATE section s SET message = '', updated_at = now() FROM (
+    SELECT id FROM section WHERE state = '{SectionState.READY}' AND message <> '' AND NOT {STORE_HELD}
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+) picked WHERE s.id = picked.id RETURNING s.id""")
+"""Ready sections that waited for the end of the store's hold: only those carry a message."""
+
+WAKE_JOBS = sa.text(f"""
+UPDATE job j SET message = '', updated_at = now() FROM (
+    SELECT id FROM job WHERE state = '{JobState.READY}' AND message <> '' AND NOT {STORE_HELD}
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+) picked WHERE j.id = picked.id RETURNING j.id""")
+"""The same for jobs."""
+
 FORGOTTEN_SECTIONS = sa.text(f"""
 UPDATE section s SET updated_at = now() FROM (
     SELECT id FROM section r
-    WHERE r.state = '{SectionState.READY}' AND r.updated_at < now() - make_interval(secs => :timeout_s)
+    WHERE r.state = '{SectionState.READY}' AND r.message = ''
+      AND r.updated_at < now() - make_interval(secs => :timeout_s)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.task = '{ASSEMBLE_TASK}' AND o.args -> 1 = to_jsonb(r.id))
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ) picked WHERE s.id = picked.id RETURNING s.id""")
-"""Sections ready for long whose message is not in the outbox; the clock starts again for each."""
+"""Sections ready for long whose message is not in the outbox; the clock starts again for each.
+
+Those that wait for the store are left out: the end of its hold asks for them.
+"""
 
 FORGOTTEN_JOBS = sa.text(f"""
 UPDATE job j SET updated_at = now() FROM (
     SELECT id FROM job r
-    WHERE r.state = '{JobState.READY}' AND r.updated_at < now() - make_interval(secs => :timeout_s)
+    WHERE r.state = '{JobState.READY}' AND r.message = ''
+      AND r.updated_at < now() - make_interval(secs => :timeout_s)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.task = '{DELIVER_TASK}' AND o.args -> 1 = to_jsonb(r.id))
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ) picked WHERE j.id = picked.id RETURNING j.id""")
@@ -208,9 +228,11 @@ def requeue_lost(conn: sa.Connection, queue_timeout_s: float) -> int:
 
 
 def release_holds(conn: sa.Connection) -> int:
-    """Drop holds that are over and make their lines pending; returns lines moved."""
+    """Drop holds that are over: their lines become pending, post work that waited is asked for. Returns how many."""
     released = len(conn.execute(RELEASE_HELD, {"actor": SCHEDULER}).all())
-    conn.execute(DROP_HOLDS)  # after the lines: a failure locks its line first and its hold second, too
+    released += ask_assembly(conn, conn.scalars(WAKE_SECTIONS).all())
+    released += ask_delivery(conn, conn.scalars(WAKE_JOBS).all())
+    conn.execute(DROP_HOLDS)  # last: a failure locks what failed first and its hold second, too
     return released
 
 

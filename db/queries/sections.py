@@ -1,4 +1,4 @@
-"""Moves of sections that a post worker makes: claim, renew, finish, fail; and what it needs to make a track.
+"""Moves of sections that a post worker makes: claim, renew, finish, fail, postpone; and what a track is made of.
 
 Fenced like lines, with the revision in place of the attempt: a section that was opened again, or taken by the reaper,
 has a higher one, and whatever comes in for the old one is superseded.
@@ -13,9 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from db.failures import Scope
 from db.notify import notify
 from db.queries._moves import NOTE_JOBS, NOTE_SECTIONS, PERSON, legal
 from db.queries._outbox import ask_assembly, ask_delivery
+from db.queries.holds import hold_store
 from db.queries.lines import printable
 from db.records import JobOptions, NewTrack, SectionLine, SectionWork, TrackRecord
 from db.states import JobState, LineState, SectionState
@@ -128,6 +130,31 @@ WITH picked AS (
 SELECT id FROM moved""")
 """assembling → failed, with the reason."""
 
+POSTPONE = sa.text(f"""
+WITH picked AS (
+    SELECT id, state AS was FROM section
+    WHERE id = :id AND revision = :revision AND session_id = :session
+      AND state IN ({legal(SectionState.READY, [SectionState.ASSEMBLING])})
+    FOR NO KEY UPDATE
+), moved AS (
+    UPDATE section s
+    SET state = '{SectionState.READY}', revision = s.revision + 1, message = :message, session_id = NULL,
+        lease_until = NULL, updated_at = now()
+    FROM picked WHERE s.id = picked.id
+    RETURNING s.id, s.revision, picked.was, s.state
+), noted AS (
+    {NOTE_SECTIONS}
+)
+SELECT id FROM moved""")
+"""assembling → ready, with the reason: nobody is asked until the store's hold ends."""
+
+WAIT_FOR_STORE = sa.text(f"""
+UPDATE section SET message = h.reason, updated_at = now() FROM hold h
+WHERE section.id = :id AND revision = :revision AND state = '{SectionState.READY}'
+  AND h.scope = '{Scope.STORE}' AND h.until > now()
+RETURNING section.id""")
+"""A ready section that cannot be made while the store is on hold."""
+
 RETRY_FAILED = sa.text(f"""
 WITH picked AS (
     SELECT id, state AS was FROM section
@@ -203,6 +230,28 @@ def fail(conn: sa.Connection, section_id: int, revision: int, session_id: uuid.U
     """Give up on a section's track: it waits for a person. False when superseded."""
     values = {"id": section_id, "revision": revision, "session": session_id, "message": printable(message)}
     return conn.scalar(FAIL, values | {"actor": actor(conn, session_id)}) is not None
+
+
+def postpone(conn: sa.Connection, section_id: int, revision: int, session_id: uuid.UUID, reason: str) -> bool:
+    """Put an assembly off because the store did not do its part, and hold the store. False when superseded.
+
+    The section is ready again, with the reason as its message; ``db.queries.reaper.release_holds`` asks for it when
+    the hold is over.
+    """
+    values = {"id": section_id, "revision": revision, "session": session_id, "message": printable(reason)}
+    if conn.scalar(POSTPONE, values | {"actor": actor(conn, session_id)}) is None:
+        return False
+    hold_store(conn, printable(reason))
+    notify(conn)
+    return True
+
+
+def wait_for_store(conn: sa.Connection, section_id: int, revision: int) -> bool:
+    """Whether the store is on hold; then the section waits for the end of it, and its message may be dropped.
+
+    Asked before a claim: mastering takes minutes, and what comes of it could not be kept.
+    """
+    return conn.scalar(WAIT_FOR_STORE, {"id": section_id, "revision": revision}) is not None
 
 
 def retry_failed(conn: sa.Connection, job_id: int) -> int:

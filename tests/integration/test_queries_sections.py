@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.errors import NotFound
-from db.queries import jobs, lines, sections, status
+from db.queries import jobs, lines, reaper, sections, status
 from db.records import JobOptions, NewDeliverable
 
 
@@ -209,6 +209,60 @@ def test_a_damaged_track_is_made_again_and_only_it(scratch, made, session) -> No
     assert rows.messages(scratch, "voicefarm.deliver")[-1] == [1, made.job_id, rows.revision(scratch, "job", job.id)]
     assert rows.deliver(scratch, made.job_id, session)
     assert rows.counters_right(scratch)
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_track_the_store_refused_waits_for_the_end_of_its_hold(scratch, ready, session, times) -> None:
+    section = ready.section_ids[0]
+    for _ in range(times):
+        revision = rows.revision(scratch, "section", section)
+        assert sections.claim(scratch, section, revision, session, 30) is not None
+        assert not sections.postpone(scratch, section, revision + 1, session, "no space")
+        assert sections.postpone(scratch, section, revision, session, "no space")
+        row = rows.row(scratch, "section", section)
+        assert (row.state, row.message, row.session_id) == ("ready", "no space", None)
+        scratch.execute(sa.text("DELETE FROM outbox"))
+        scratch.execute(sa.text("UPDATE section SET updated_at = now() - interval '1 day'"))
+        reaper.reconcile_post(scratch, 60)
+        assert [1, section, row.revision] not in rows.messages(scratch, "voicefarm.assemble")
+        assert reaper.release_holds(scratch) == 0
+        end_holds(scratch)
+        assert reaper.release_holds(scratch) == 1
+        assert rows.messages(scratch, "voicefarm.assemble")[-1] == [1, section, row.revision]
+        assert reaper.release_holds(scratch) == 0
+    assert rows.assemble(scratch, section, session)
+
+
+def test_sections_wait_while_the_store_is_on_hold(scratch, ready, session) -> None:
+    first, second = ready.section_ids
+    assert not sections.wait_for_store(scratch, second, 1)
+    sections.claim(scratch, first, 1, session, 30)
+    sections.postpone(scratch, first, 1, session, "no space")
+    assert not sections.wait_for_store(scratch, second, 2)
+    assert sections.wait_for_store(scratch, second, 1)
+    assert rows.row(scratch, "section", second).message == "no space"
+    end_holds(scratch)
+    scratch.execute(sa.text("DELETE FROM outbox"))
+    assert reaper.release_holds(scratch) == 2
+    assert rows.messages(scratch, "voicefarm.assemble") == [[1, first, 2], [1, second, 1]]
+    assert not sections.wait_for_store(scratch, second, 1)
+
+
+def test_a_delivery_the_store_kept_from_waits_for_the_end_of_its_hold(scratch, made, session) -> None:
+    jobs.claim_delivery(scratch, made.job_id, 1, session, 30)
+    assert not jobs.postpone(scratch, made.job_id, 1, uuid.uuid4(), "unreachable")
+    assert jobs.postpone(scratch, made.job_id, 1, session, "unreachable")
+    job = status.job(scratch, made.job_id)
+    assert (job.state, job.message) == ("ready", "unreachable")
+    end_holds(scratch)
+    assert reaper.release_holds(scratch) == 1
+    assert rows.messages(scratch, "voicefarm.deliver")[-1] == [1, made.job_id, 2]
+    assert rows.deliver(scratch, made.job_id, session)
+
+
+def end_holds(conn: sa.Connection) -> None:
+    """Let the time of every hold be over."""
+    conn.execute(sa.text("UPDATE hold SET until = now()"))
 
 
 def test_post_work_of_what_is_not_there(scratch, session) -> None:

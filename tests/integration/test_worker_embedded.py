@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from worker_jobs import Pump, fake_job, job_state, line_states, takes_per_line, wait_until
 
-from db.queries import voices
+from db.queries import reaper, voices
 from db.queries._moves import settle
 from db.records import JobOptions
 from db.settings import Settings
@@ -204,6 +204,48 @@ def test_a_track_found_by_digest_is_not_used_when_its_master_is_damaged(
     assert tracks_made(engine) == 2
     for key in tracks(engine)[0].values():
         assert hashlib.sha256(stored(tmp_path, key).read_bytes()).hexdigest() == key[:64]
+
+
+def test_a_store_that_is_full_when_tracks_are_made_holds_them_and_burns_nothing(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    with engine.begin() as conn:
+        job = fake_job(conn, [f"{{dur=900}} line {n}" for n in range(6)], tmp_path / "out", sections=3)
+    with running(tmp_path, database_url, engine) as pump:
+        pump()
+        wait_until(lambda: line_states(engine) == {"accepted": 6}, "all takes")
+        blocked = block(tmp_path / "home" / "store")
+        wait_until(lambda: pump() >= 0 and waiting(engine) == 3, "the sections to wait")
+        with engine.connect() as conn:
+            assert tuple(conn.execute(sa.text("SELECT scope, failure_class FROM hold")).one()) == (
+                "store",
+                "store_full",
+            )
+            tried = conn.scalar(sa.text("SELECT count(*) FROM event WHERE to_state = 'assembling'"))
+        assert tried == 1, "what comes while the store is on hold is not even begun"
+        assert pump() == 0, "nobody is asked while the store is on hold"
+        for path in blocked:
+            path.unlink()
+        with engine.begin() as conn:
+            conn.execute(sa.text("UPDATE hold SET until = now()"))
+        with engine.begin() as conn:
+            assert reaper.release_holds(conn) == 3
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) in ("delivered", "failed"), "the end", 60)
+    assert job_state(engine, job.job_id) == "delivered"
+
+
+def block(store: Path) -> list[Path]:
+    """Make the store refuse what is new, for root too: a file lies where each folder would be made."""
+    files = [store / f"{number:02x}" for number in range(256) if not (store / f"{number:02x}").exists()]
+    for path in files:
+        path.touch()
+    return files
+
+
+def waiting(engine: sa.Engine) -> int:
+    """How many sections are ready and say why nobody makes them."""
+    with engine.connect() as conn:
+        return int(conn.scalar(sa.text("SELECT count(*) FROM section WHERE state = 'ready' AND message <> ''")) or 0)
 
 
 def stored(tmp_path: Path, key: str) -> Path:

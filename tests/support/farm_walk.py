@@ -134,6 +134,13 @@ def _damage_tracks(walk: Walker) -> None:
     jobs.mark_damaged(walk.conn, job, rows.revision(walk.conn, "job", job), walk.session, some)
 
 
+def _postpone(walk: Walker) -> None:
+    section, revision = walk.section()
+    job = walk.farm.job_id
+    sections.postpone(walk.conn, section, revision, walk.session, "full")
+    jobs.postpone(walk.conn, job, rows.revision(walk.conn, "job", job), walk.session, "full")
+
+
 def _uncancel(walk: Walker) -> None:
     """Any line a person wants again brings the job back."""
     rows.bring_back(walk.conn, walk.farm)
@@ -156,6 +163,8 @@ MOVES: dict[str, tuple[int, Callable[[Walker], object]]] = {
     "deliver": (4, lambda walk: rows.deliver(walk.conn, walk.farm.job_id, walk.session)),
     "claim delivery": (1, _claim_delivery),
     "damage tracks": (1, _damage_tracks),
+    "postpone": (2, _postpone),
+    "wait for the store": (2, lambda walk: sections.wait_for_store(walk.conn, *walk.section())),
     "lapse": (2, lambda walk: reaper.reap_post(walk.conn)),
     "retry": (1, lambda walk: lines.retry(walk.conn, walk.some(1))),
     "retry job": (2, lambda walk: lines.retry(walk.conn, job_id=walk.farm.job_id)),
@@ -197,10 +206,10 @@ def wrong(conn: sa.Connection) -> list[str]:
         "a line in nobody's hands": """
             SELECT id FROM line WHERE (state = 'rendering') <> (session_id IS NOT NULL)""",
         "a ready section nobody was asked for": """
-            SELECT s.id FROM section s WHERE s.state = 'ready' AND NOT EXISTS (SELECT FROM outbox o
+            SELECT s.id FROM section s WHERE s.state = 'ready' AND s.message = '' AND NOT EXISTS (SELECT FROM outbox o
                 WHERE o.task = 'voicefarm.assemble' AND o.args = jsonb_build_array(1, s.id, s.revision))""",
         "a ready job nobody was asked for": """
-            SELECT j.id FROM job j WHERE j.state = 'ready' AND NOT EXISTS (SELECT FROM outbox o
+            SELECT j.id FROM job j WHERE j.state = 'ready' AND j.message = '' AND NOT EXISTS (SELECT FROM outbox o
                 WHERE o.task = 'voicefarm.deliver' AND o.args = jsonb_build_array(1, j.id, j.revision))""",
     }
     for sentence, query in checks.items():
