@@ -31,6 +31,20 @@ def holds(conn: sa.Connection, key: int) -> bool:
     return found.first() is not None
 
 
+def holder(conn: sa.Connection, key: int) -> str | None:
+    """Who holds a session-level lock, in words: the program, its server process and its host; None when nobody does."""
+    found = conn.execute(
+        sa.text(
+            "SELECT a.application_name, l.pid, coalesce(host(a.client_addr), 'the server''s own machine') AS place "
+            "FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted "
+            "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND l.classid = CAST(:high AS bigint)::oid AND l.objid = CAST(:low AS bigint)::oid AND l.objsubid = 1"
+        ),
+        {"high": key >> 32, "low": key & 0xFFFFFFFF},
+    ).first()
+    return None if found is None else f"{found.application_name or 'unnamed'} from {found.place}, session {found.pid}"
+
+
 def unlock(conn: sa.Connection, key: int) -> bool:
     """Give a session-level lock back; False when this session did not hold it."""
     return bool(conn.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key}).scalar_one())

@@ -2,6 +2,7 @@
 
     SchedulerError
     ├── ScriptError            a script cannot be read (the subtree is in scheduler.scripts.errors)
+    ├── SchedulerActive        a render in one process found its database in the hands of another scheduler
     └── CastingError           a character cannot be given a voice
         ├── VoiceUnknown       a voice was named that is not stored
         ├── CharacterUnknown   an override names a character the script does not have
@@ -19,6 +20,22 @@ class SchedulerError(Exception):
 
     def __reduce__(self) -> tuple[type[SchedulerError], tuple[object, ...]]:
         return (type(self), self.args)
+
+
+class SchedulerActive(SchedulerError):
+    """The database belongs to a farm that is running: what this process started would wait for the farm's workers."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return (
+            f"another scheduler is active on the database that DATABASE_URL names ({self.holder}): it would send these "
+            "lines to its own workers, and nothing would render here. Set BROKER_URL to that farm's broker to render "
+            "there, stop it (or wait for its end, if it is another `voicefarm render`), or unset DATABASE_URL to "
+            "render on this machine alone"
+        )
 
 
 class CastingError(SchedulerError):

@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.errors import SchedulerActive
 from scheduler.local.order import OrderError
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 
 POST_THREADS = 2
 """Sections mastered at once. Encoding runs in ffmpeg's own processes, so this is worth it from two cores on."""
+LEAVING_S = 2.0
+"""A scheduler that was stopped or killed a moment ago has let go of its database by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def open_database(settings: Settings) -> Iterator[str]:
     """URL of the farm's database with its schema: the configured one, or the embedded one, made if needed.
 
     The database of a running farm is not migrated from here: that is an operator's decision. Raises SchemaOutdated,
-    and OrderError for a broker without a database.
+    SchedulerActive for the database of a running farm without its broker, OrderError for a broker without a database.
     """
     from db import migrate
     from db.errors import SchemaOutdated
@@ -53,6 +57,7 @@ def open_database(settings: Settings) -> Iterator[str]:
         yield settings.database_url
         return
     if settings.database_url is not None:
+        _require_no_scheduler(settings.database_url)
         migrate.upgrade(settings.database_url)
         yield settings.database_url
         return
@@ -85,6 +90,26 @@ def open_farm(
             _prepare(database, settings)
             stack.enter_context(_running(settings, url, engine, capacity))
         yield FarmHandle(url, database, in_process)
+
+
+def _require_no_scheduler(url: str) -> None:
+    """Refuse a database whose scheduler is elsewhere, after the time that one that is leaving needs to be gone."""
+    from db.locks import SCHEDULER_LOCK, holder
+    from db.session import make_engine
+
+    database = make_engine(url, pool_size=1, application_name="voicefarm-render")
+    deadline = time.monotonic() + LEAVING_S
+    try:
+        while True:
+            with database.connect() as conn:
+                found = holder(conn, SCHEDULER_LOCK)
+            if found is None:
+                return
+            if time.monotonic() >= deadline:
+                raise SchedulerActive(found)
+            time.sleep(0.1)
+    finally:
+        database.dispose()
 
 
 @contextlib.contextmanager

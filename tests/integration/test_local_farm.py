@@ -1,0 +1,68 @@
+"""Which database a render in one process may work on."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from db import migrate
+from db.locks import SCHEDULER_LOCK, holder, try_lock
+from db.session import make_engine
+from db.settings import Settings
+from scheduler.errors import SchedulerActive
+from scheduler.leader import Leadership
+from scheduler.local import farm
+
+
+@pytest.fixture
+def other(empty_database_url: str):
+    """The active scheduler of another farm."""
+    engine = make_engine(empty_database_url, application_name="voicefarm-scheduler")
+    leadership = Leadership(engine)
+    assert leadership.look()
+    yield leadership
+    leadership.resign()
+    engine.dispose()
+
+
+def settings_for(tmp_path: Path, url: str) -> Settings:
+    home = tmp_path / "home"
+    return Settings(home=home, database_url=url, broker_url=None, _env_file=None)  # type: ignore[call-arg]
+
+
+def test_the_database_of_a_running_farm_is_refused_untouched(
+    tmp_path: Path, empty_database_url: str, other: Leadership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farm, "LEAVING_S", 0.0)
+    with (
+        pytest.raises(SchedulerActive, match=r"voicefarm-scheduler.*BROKER_URL"),
+        farm.open_farm(settings_for(tmp_path, empty_database_url), engine="fake"),
+    ):
+        raise AssertionError("opened")
+    assert migrate.current(empty_database_url) is None
+
+
+def test_a_scheduler_that_is_leaving_is_waited_for(
+    tmp_path: Path, empty_database_url: str, other: Leadership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farm, "LEAVING_S", 30.0)
+    leaving = threading.Timer(0.3, other.resign)
+    leaving.start()
+    with farm.open_farm(settings_for(tmp_path, empty_database_url), engine="fake") as opened:
+        assert opened.in_process
+    leaving.join()
+
+
+def test_who_holds_a_lock_is_said_in_words(engine: sa.Engine) -> None:
+    with engine.connect() as conn:
+        assert holder(conn, SCHEDULER_LOCK) is None
+        assert try_lock(conn, SCHEDULER_LOCK)
+        pid = conn.scalar(sa.text("SELECT pg_backend_pid()"))
+        said = holder(conn, SCHEDULER_LOCK)
+    assert said is not None
+    assert said.endswith(f"session {pid}")
+    with engine.connect() as conn:
+        assert holder(conn, SCHEDULER_LOCK + 1) is None
