@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler.local.order import Order, parse_cast
+from scheduler.local.order import Order, parse_cast, parse_roles
 
 ScriptArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="The script: EPUB, text, Markdown, SRT, VTT, CSV …", show_default=False)
@@ -33,6 +33,20 @@ ScriptFormatOption = Annotated[
 LanguageOption = Annotated[
     str | None, typer.Option("--language", help="The script's language (BCP 47), over what it says of itself.")
 ]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", help="A text file's encoding, such as cp1252, where it is guessed wrong.")
+]
+TablesOption = Annotated[
+    str, typer.Option("--tables", help="Tables in EPUB and Markdown: skip (captions only), or read cell after cell.")
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="ROLE",
+        help="Read parts of an EPUB that are left out by default, such as footnote (repeatable; docs/scripts.md).",
+    ),
+]
 ReviewOption = Annotated[bool, typer.Option("--review", help="Flagged takes wait for `voicefarm approve` or `retry`.")]
 TitleOption = Annotated[str | None, typer.Option("--title", help="Title, over what the script says.")]
 AuthorOption = Annotated[str | None, typer.Option("--author", help="Author, over what the script says.")]
@@ -52,6 +66,9 @@ def make_order(
     formats: str,
     script_format: str | None,
     language: str | None,
+    encoding: str | None,
+    tables: str,
+    include: list[str] | None,
     review: bool,
     title: str | None,
     author: str | None,
@@ -69,6 +86,9 @@ def make_order(
         out=out,
         script_format=script_format,
         language=language,
+        encoding=encoding,
+        tables=tables,
+        include_roles=parse_roles(include or []),
         title=title,
         author=author,
         slug=slug,

@@ -15,8 +15,10 @@ from scheduler.cli.exits import ExitCode
 from scheduler.cli.options import (
     AuthorOption,
     CastOption,
+    EncodingOption,
     EngineOption,
     FormatsOption,
+    IncludeOption,
     LanguageOption,
     OutOption,
     PriorityOption,
@@ -25,6 +27,7 @@ from scheduler.cli.options import (
     ScriptArgument,
     ScriptFormatOption,
     SlugOption,
+    TablesOption,
     TitleOption,
     VoiceOption,
     make_order,
@@ -48,6 +51,9 @@ def render(
     formats: FormatsOption = _FORMATS,
     script_format: ScriptFormatOption = None,
     language: LanguageOption = None,
+    encoding: EncodingOption = None,
+    tables: TablesOption = "skip",
+    include: IncludeOption = None,
     review: ReviewOption = False,
     title: TitleOption = None,
     author: AuthorOption = None,
@@ -68,7 +74,23 @@ def render(
     from scheduler.local.render import render as run
 
     order = make_order(
-        file, out, engine, voice, cast, profile, formats, script_format, language, review, title, author, slug, priority
+        file,
+        out,
+        engine,
+        voice,
+        cast,
+        profile,
+        formats,
+        script_format,
+        language,
+        encoding,
+        tables,
+        include,
+        review,
+        title,
+        author,
+        slug,
+        priority,
     )
     settings = load_settings(home, log_file="render.log")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -94,6 +116,9 @@ def submit(
     formats: FormatsOption = _FORMATS,
     script_format: ScriptFormatOption = None,
     language: LanguageOption = None,
+    encoding: EncodingOption = None,
+    tables: TablesOption = "skip",
+    include: IncludeOption = None,
     review: ReviewOption = False,
     title: TitleOption = None,
     author: AuthorOption = None,
@@ -109,7 +134,23 @@ def submit(
     from scheduler.local.render import submit as run
 
     order = make_order(
-        file, out, engine, voice, cast, profile, formats, script_format, language, review, title, author, slug, priority
+        file,
+        out,
+        engine,
+        voice,
+        cast,
+        profile,
+        formats,
+        script_format,
+        language,
+        encoding,
+        tables,
+        include,
+        review,
+        title,
+        author,
+        slug,
+        priority,
     )
     plan, result = run(load_settings(home), order)
     if as_json:
@@ -129,6 +170,9 @@ def plan(
     profile: ProfileOption = "audiobook",
     script_format: ScriptFormatOption = None,
     language: LanguageOption = None,
+    encoding: EncodingOption = None,
+    tables: TablesOption = "skip",
+    include: IncludeOption = None,
     title: TitleOption = None,
     slug: SlugOption = None,
     home: HomeOption = None,
@@ -143,7 +187,23 @@ def plan(
     from scheduler.local.render import dry_run
 
     order = make_order(
-        file, None, engine, voice, cast, profile, _FORMATS, script_format, language, False, title, None, slug, 50
+        file,
+        None,
+        engine,
+        voice,
+        cast,
+        profile,
+        _FORMATS,
+        script_format,
+        language,
+        encoding,
+        tables,
+        include,
+        False,
+        title,
+        None,
+        slug,
+        50,
     )
     found = dry_run(load_settings(home), order)
     if as_json:

@@ -40,6 +40,12 @@ class Order:
     """Folder or URL; None is '<name>-audio' in the working directory."""
     script_format: str | None = None
     language: str | None = None
+    encoding: str | None = None
+    """Of a text file; None finds it."""
+    tables: str = "skip"
+    """skip or read."""
+    include_roles: frozenset[str] = frozenset()
+    """Parts of a book read although they are left out by default."""
     title: str | None = None
     author: str | None = None
     slug: str | None = None
@@ -68,6 +74,8 @@ def check(order: Order) -> None:
     unknown = sorted(set(order.formats) - set(get_args(Format)))
     if unknown or not order.formats:
         raise OrderError(f"--formats {', '.join(unknown) or 'none'}: choose from {', '.join(get_args(Format))}")
+    if order.tables not in ("skip", "read"):
+        raise OrderError(f"--tables {order.tables!r}: choose skip or read")
     if order.slug is not None and order.slug != slug_of(order.slug):
         raise OrderError(f"--slug {order.slug!r} is not made of a-z, 0-9 and single hyphens")
 
@@ -78,7 +86,13 @@ def read(order: Order) -> ScriptDocument:
     from scheduler.scripts.registry import read_script
 
     check(order)
-    document = read_script(order.source, format=order.script_format, options=ReadOptions(language=order.language))
+    options = ReadOptions(
+        language=order.language,
+        encoding=order.encoding,
+        include_roles=order.include_roles,
+        tables="read" if order.tables == "read" else "skip",
+    )
+    document = read_script(order.source, format=order.script_format, options=options)
     return replace(
         document,
         title=order.title or document.title or order.source.stem,
@@ -134,6 +148,21 @@ def parse_cast(pairs: Sequence[str]) -> dict[str, str]:
             raise OrderError(f"--cast names {character.strip()!r} twice")
         cast[character.strip()] = voice.strip()
     return cast
+
+
+def parse_roles(names: Sequence[str]) -> frozenset[str]:
+    """Roles of a book to be read, as the reader knows them. Raises OrderError for one that is read anyway, or unknown.
+
+    A name that says nothing to the reader would be believed and do nothing.
+    """
+    from scheduler.scripts.roles import SKIPPED_ROLES, role_names
+
+    roles = role_names(" ".join(names), None)
+    unknown = sorted(roles - SKIPPED_ROLES)
+    if unknown:
+        known = ", ".join(sorted(SKIPPED_ROLES))
+        raise OrderError(f"--include {', '.join(unknown)}: no such part is left out; these are: {known}")
+    return roles
 
 
 def _keep_cover(document: ScriptDocument, store: Store | None) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from script_samples import Book, page
 
 from db.errors import DatabaseUnavailable, NotFound, StoreFull
 from scheduler.cli.exits import ExitCode, explain
@@ -73,6 +74,48 @@ def test_plan_names_the_voices_that_are_missing(tmp_path: Path, story: Path) -> 
     done = voicefarm(tmp_path, "plan", str(story), "--voice", "nobody", "--json")
     assert done.returncode == ExitCode.NO
     assert json.loads(done.stdout)["voices_missing"] == ["nobody"]
+
+
+def planned(tmp_path: Path, file: Path, *options: str) -> dict[str, Any]:
+    done = voicefarm(tmp_path, "plan", str(file), "--json", *options)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_an_encoding_that_is_named_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "cafe.txt"
+    path.write_text("In the café there was a fox. The fox of the café was old.\n", encoding="utf-8")
+    found = planned(tmp_path, path)["text_characters"]
+    assert planned(tmp_path, path, "--encoding", "cp1252")["text_characters"] == found + 2  # each é is two bytes
+
+
+def test_tables_are_read_when_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "table.md"
+    rows = "".join(f"| The fox of day {day} | The grapes of day {day} |\n" for day in range(4))
+    path.write_text(f"# Foxes\n\nA table of foxes follows here.\n\n| who | what |\n|---|---|\n{rows}", encoding="utf-8")
+    skipped, read = (planned(tmp_path, path, "--tables", choice)["lines"] for choice in ("skip", "read"))
+    assert read > skipped
+
+
+def test_parts_left_out_by_default_are_read_when_named(tmp_path: Path) -> None:
+    note = "<aside epub:type='footnote'><p>So it is told in the old book of the foxes.</p></aside>"
+    book = Book(pages={"one.xhtml": page(f"<p>The fox ran off, and nobody saw him again.</p>{note}")})
+    path = book.write(tmp_path / "notes.epub")
+    assert planned(tmp_path, path, "--include", "footnote")["lines"] == planned(tmp_path, path)["lines"] + 1
+
+
+@pytest.mark.parametrize("command", ["render", "submit", "plan"])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--encoding", "klingon"), ("--tables", "perhaps"), ("--include", "footntoe")]
+)
+def test_every_way_in_takes_the_options_of_reading_and_refuses_what_they_do_not_mean(
+    tmp_path: Path, story: Path, command: str, option: str, value: str
+) -> None:
+    unreachable = "postgresql://farm@127.0.0.1:1/farm"
+    done = voicefarm(tmp_path, command, str(story), option, value, DATABASE_URL=unreachable)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert value in one_sentence(done)
 
 
 @pytest.mark.parametrize(
