@@ -93,6 +93,7 @@ def report_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: dat
         source=work.source_name,
         render_s=max(0.0, (made_at - work.created_at).total_seconds()),
         warnings=(DRAFT_STATEMENT,) if draft else (),
+        profile_notice=get_profile(work.profile).notice,
         facts={"Job": work.job_id, "Production": work.slug},
     )
 

@@ -131,6 +131,7 @@ def submit(
 
     Example: voicefarm submit book.epub -o s3://audio/book --priority 80
     """
+    from scheduler.local.order import profile_notice
     from scheduler.local.render import submit as run
 
     order = make_order(
@@ -152,10 +153,14 @@ def submit(
         slug,
         priority,
     )
+    notice = profile_notice(order)
     plan, result = run(load_settings(home), order)
     if as_json:
-        echo_json({"job_id": result.job_id, "slug": plan.slug, "out_url": plan.out_url, **_counts(result)})
+        facts = {"slug": plan.slug, "out_url": plan.out_url, "profile_notice": notice}
+        echo_json({"job_id": result.job_id, **facts, **_counts(result)})
         return
+    if notice:
+        _say(f"{plan.profile}: {notice}")
     typer.echo(
         f"job {result.job_id} ({plan.slug}): {result.lines} lines, {result.reused} of them rendered before; "
         f"`voicefarm status {plan.slug}` shows how far it is"
@@ -220,6 +225,8 @@ def plan(
     )
     for left_out in found["rejected"]:
         typer.echo(f"not read: {left_out['place']}: {left_out['reason']}")
+    if found["profile_notice"]:
+        typer.echo(f"{found['profile']}: {found['profile_notice']}")
     for missing in found["voices_missing"]:
         typer.echo(f"no such voice: {missing}; `voicefarm voices` lists those at hand")
     _refuse_missing(found)

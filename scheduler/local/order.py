@@ -80,6 +80,13 @@ def check(order: Order) -> None:
         raise OrderError(f"--slug {order.slug!r} is not made of a-z, 0-9 and single hyphens")
 
 
+def profile_notice(order: Order) -> str:
+    """What a person must know before delivering to the order's profile; '' for most. Raises ProfileUnknown."""
+    from synthesis.mastering.profiles import get_profile
+
+    return get_profile(order.profile).notice
+
+
 def read(order: Order) -> ScriptDocument:
     """Check the order and read its script; title and author are the order's where it has any. Raises ScriptError."""
     from scheduler.scripts.model import ReadOptions

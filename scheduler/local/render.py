@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from scheduler.local.order import Order, OrderError, plan, read
+from scheduler.local.order import Order, OrderError, plan, profile_notice, read
 from scheduler.local.watch import View, watch
 from scheduler.progress import complete
 
@@ -40,6 +40,8 @@ class Outcome:
     waiting: tuple[LineRow, ...]
     """Lines that failed or wait for a person's verdict."""
     elapsed_s: float
+    profile_notice: str
+    """What a person must know before delivering to the profile, or ''."""
 
     @property
     def complete(self) -> bool:
@@ -73,6 +75,7 @@ class Outcome:
             "resumed": self.result.resumed,
             "audio_ms": self.job.audio_ms,
             "elapsed_s": round(self.elapsed_s, 2),
+            "profile_notice": self.profile_notice,
             "sections": self.sections,
             "files": [{"kind": file.kind, "path": self.path_of(file), "sha256": file.sha256} for file in self.files],
             "waiting": self.waiting,
@@ -87,6 +90,9 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
 
     started = time.monotonic()
     document = read(order)  # before anything is started: a bad script is the commonest error
+    notice = profile_notice(order)
+    if notice:
+        say(f"{order.profile}: {notice}")
     with open_farm(
         settings, engine=order.engine, on_wait=lambda: say("another render works on this home; waiting for its end")
     ) as farm:
@@ -104,6 +110,7 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
                 tuple(status.deliverables(conn, result.job_id)),
                 tuple(status.lines(conn, result.job_id, states=(LineState.FAILED, LineState.RENDERED), limit=1000)),
                 time.monotonic() - started,
+                notice,
             )
 
 
@@ -150,6 +157,8 @@ def dry_run(settings: Settings, order: Order) -> dict[str, Any]:
         "slug": planned.slug,
         "language": planned.language,
         "format": planned.format,
+        "profile": planned.profile,
+        "profile_notice": profile_notice(order),
         "lines": figures.lines,
         "text_characters": figures.characters,
         "audio_s": figures.audio_ms / 1000,

@@ -111,6 +111,8 @@ class ReportData:
     render_s: float | None = None
     """Wall time from submission to delivery, for the × real time figure."""
     warnings: tuple[str, ...] = ()
+    profile_notice: str = ""
+    """What a person must know before delivering to the profile."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """More rows for the foot of the page, e.g. {'Job': 12}."""
 

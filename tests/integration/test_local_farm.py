@@ -1,4 +1,4 @@
-"""Which database a render in one process may work on."""
+"""A render in one process: which database it may work on, and what it says."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from db.settings import Settings
 from scheduler.errors import SchedulerActive
 from scheduler.leader import Leadership
 from scheduler.local import farm
+from scheduler.local.order import Order
+from scheduler.local.render import render
+from scheduler.local.watch import SilentView
 
 
 @pytest.fixture
@@ -66,3 +69,17 @@ def test_who_holds_a_lock_is_said_in_words(engine: sa.Engine) -> None:
     assert said.endswith(f"session {pid}")
     with engine.connect() as conn:
         assert holder(conn, SCHEDULER_LOCK + 1) is None
+
+
+def test_what_the_profile_asks_of_people_is_said_before_anything_renders_and_stands_in_the_report(
+    tmp_path: Path, database_url: str
+) -> None:
+    script = tmp_path / "tale.txt"
+    script.write_text("The fox ran off, and nobody in the village ever saw him again.\n", encoding="utf-8")
+    order = Order(script, engine="fake", profile="acx", formats=("vtt",), out=str(tmp_path / "out"))
+    said: list[str] = []
+    outcome = render(settings_for(tmp_path, database_url), order, SilentView, say=said.append)
+    assert outcome.complete, outcome.job.message
+    assert said[0].startswith("acx: ACX itself accepts human narration")
+    assert outcome.as_json()["profile_notice"] in said[0]
+    assert "Before you deliver (acx):" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -98,6 +98,18 @@ def test_consents_are_granted_and_revoked(run: Run, engine: sa.Engine) -> None:
     assert run(*grant, "second.pdf").returncode == 0
 
 
+def test_submit_says_what_the_profile_asks_of_people(run: Run, engine: sa.Engine, tmp_path: Path) -> None:
+    with engine.begin() as conn:
+        add_voice(conn)
+    script = tmp_path / "tale.txt"
+    script.write_text("The fox ran off. Nobody saw him again.\n", encoding="utf-8")
+    options = ("--engine", "fake", "--voice", "fake-1", "--profile", "acx")
+    said = run("submit", str(script), *options)
+    assert said.returncode == 0, said.stderr
+    assert said.stderr.startswith("acx: ACX itself accepts human narration")
+    assert "human narration" in answer(run("submit", str(script), *options, "--json"))["profile_notice"]
+
+
 def test_submit_stores_a_job_for_the_farm(run: Run, engine: sa.Engine, tmp_path: Path) -> None:
     assert run("db", "upgrade").returncode == 0
     script = tmp_path / "walk.txt"

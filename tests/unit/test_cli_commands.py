@@ -70,6 +70,13 @@ def test_plan_counts_without_any_server(tmp_path: Path, story: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+def test_plan_says_what_the_profile_asks_of_people(tmp_path: Path, story: Path) -> None:
+    assert "human narration" in planned(tmp_path, story, "--profile", "acx")["profile_notice"]
+    assert planned(tmp_path, story)["profile_notice"] == ""
+    done = voicefarm(tmp_path, "plan", str(story), "--profile", "acx")
+    assert "acx: ACX itself accepts human narration" in " ".join(done.stdout.split())
+
+
 def test_plan_names_the_voices_that_are_missing(tmp_path: Path, story: Path) -> None:
     done = voicefarm(tmp_path, "plan", str(story), "--voice", "nobody", "--json")
     assert done.returncode == ExitCode.NO

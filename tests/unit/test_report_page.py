@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from db.records import DeliveryWork, JobOptions
 from synthesis.deliverables.report import (
     ReportChapter,
     ReportCheck,
@@ -21,6 +22,7 @@ from synthesis.deliverables.report import (
     render_report,
     waveform_path,
 )
+from workers.papers import report_data
 
 PEAKS = tuple((-abs(n % 40) / 80, abs(n % 50) / 90) for n in range(800))
 LINE = ReportLine("1", "Alice", "draft-1@1", "“Curiouser & <curiouser>!”", 2345, 500)
@@ -95,6 +97,22 @@ def test_generated_and_draft_speech_is_labelled() -> None:
     assert "Draft voice: a formant synthesiser" in text
     assert "Heard here: draft-1@1" in text
     assert "Draft voice" not in Page(render_report(replace(DATA, voices=DATA.voices[1:]))).text
+
+
+def test_what_the_profile_asks_of_people_stands_at_the_top() -> None:
+    assert "Before you deliver" not in render_report(DATA)
+    text = Page(render_report(replace(DATA, profile="acx", profile_notice="Ask <them> first."))).text
+    assert text.index("Before you deliver (acx): Ask <them> first.") < text.index("Down the <Rabbit> Hole")
+
+
+def test_the_notice_is_that_of_the_profile_of_the_job() -> None:
+    work = DeliveryWork(
+        job_id=1, revision=1, production_id=1, slug="a", title="A", author="", language="en", kind="audiobook",
+        profile="acx", options=JobOptions(), out_url="file:///out", source_name="a.txt", source_sha256="0",
+        created_at=DATA.made_at, sections=(),
+    )  # fmt: skip
+    assert "human narration" in report_data(work, (), DATA.made_at, "voicefarm").profile_notice
+    assert report_data(replace(work, profile="audiobook"), (), DATA.made_at, "voicefarm").profile_notice == ""
 
 
 def test_noticed_lines_come_first_and_only_when_there_are_any() -> None:
