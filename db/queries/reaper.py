@@ -15,7 +15,7 @@ from db.notify import notify
 from db.queries import lines
 from db.queries._moves import NOTE_JOBS, NOTE_SECTIONS, SCHEDULER, legal, line_move, settle, sql_list
 from db.queries._outbox import ASSEMBLE_TASK, DELIVER_TASK, LINE_TASK, ask_assembly, ask_delivery
-from db.queries.holds import STORE_HELD
+from db.queries.holds import FREE, OVER, STORE_HELD
 from db.records import FailedLine
 from db.states import LINE_SETTLED, FailureClass, JobState, LineState, SectionState
 
@@ -46,14 +46,13 @@ REQUEUE = line_move(
 )
 """Messages published long ago that no worker took: lost with the broker's data, or dropped by a worker that died."""
 
-DROP_HOLDS = sa.text("DELETE FROM hold WHERE until <= now()")
+DROP_HOLDS = sa.text(f"DELETE FROM hold h WHERE {OVER}")
 """Holds that are over."""
 
 RELEASE_HELD = line_move(
     to=LineState.PENDING,
     froms=[LineState.HELD],
-    where="""NOT EXISTS (SELECT FROM hold h
-        WHERE h.until > now() AND (h.scope = 'store' OR (h.scope = 'voice' AND h.key = l.voice_id::text)))""",
+    where=FREE,
 )
 """Held lines that nothing holds any more."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from db.errors import NotFound
 from db.models import Consent, Voice
 from db.notify import notify
+from db.queries.holds import release_voice
 from db.records import VoiceRecord
 
 LIVE = (
@@ -85,18 +86,19 @@ def ensure_consent(
     evidence: str = "",
     expires_at: datetime | None = None,
 ) -> int:
-    """Make sure this consent is on record, and return its id.
+    """Make sure this consent is on record, and return its id. Lines held for want of a live one go on at once.
 
     One that was revoked stays revoked: a worker that registers its voices at every start must not undo what a person
     decided. A new consent has other evidence.
     """
     conn.execute(_LOCK, {"name": f"consent {voice_id}"})
     same = (Consent.voice_id == voice_id, Consent.kind == kind, Consent.holder == holder, Consent.evidence == evidence)
-    found = conn.execute(sa.update(Consent).where(*same).values(expires_at=expires_at).returning(Consent.id)).first()
-    if found is not None:
-        return int(found.id)
-    values = {"voice_id": voice_id, "kind": kind, "holder": holder, "evidence": evidence, "expires_at": expires_at}
-    return int(conn.execute(sa.insert(Consent).values(values).returning(Consent.id)).scalar_one())
+    consent = conn.scalar(sa.update(Consent).where(*same).values(expires_at=expires_at).returning(Consent.id))
+    if consent is None:
+        values = {"voice_id": voice_id, "kind": kind, "holder": holder, "evidence": evidence, "expires_at": expires_at}
+        consent = conn.execute(sa.insert(Consent).values(values).returning(Consent.id)).scalar_one()
+    release_voice(conn, voice_id)
+    return int(consent)
 
 
 def revoke_consent(conn: sa.Connection, voice_id: int) -> int:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import farm_rows as rows
 import pytest
 import sqlalchemy as sa
 from plans import add_voice, make_plan
 
 from db.digest import voice_digest
 from db.errors import BadPlan, NotFound
+from db.failures import decide
 from db.locks import SCHEDULER_LOCK, holds, try_lock, unlock
 from db.notify import Listener, notify
-from db.queries import productions, voices, watermarks
+from db.queries import lines, productions, reaper, voices, watermarks
+from db.queries.holds import hold_store
 from db.queries.imports import import_script
+from db.records import FailedLine
 from db.session import make_engine
-from db.states import ProductionState
+from db.states import FailureClass, ProductionState
 
 
 @pytest.fixture
@@ -117,6 +122,37 @@ class TestConsent:
         voices.ensure_consent(conn, voice_id, "signed", "A. Speaker", "contract 2")
         assert voices.list_voices(conn)[0].live
 
+    def test_lines_held_for_want_of_one_go_on_with_it(self, conn: sa.Connection) -> None:
+        farm = rows.add_farm(conn, (2,))
+        other = rows.add_farm(conn, (1,))
+        session = rows.start_session(conn)
+        for held in (farm, other):
+            voices.revoke_consent(conn, held.voice_id)
+        hold_for_consent(conn, session, [*farm.line_ids, *other.line_ids])
+        voices.ensure_consent(conn, farm.voice_id, "synthetic")  # the one that was revoked
+        assert rows.line_states(conn, farm.line_ids) == ["held", "held"]
+        voices.ensure_consent(conn, farm.voice_id, "signed", "A. Speaker", "contract")
+        assert rows.line_states(conn, farm.line_ids) == ["pending", "pending"]
+        assert rows.line_states(conn, other.line_ids) == ["held"]
+        assert conn.scalars(sa.text("SELECT key FROM hold")).all() == [str(other.voice_id)]
+        assert {line for line, _ in rows.queued(conn)} == set(farm.line_ids)
+
+    def test_a_hold_placed_just_after_the_consent_ends_by_itself(self, conn: sa.Connection) -> None:
+        farm = rows.add_farm(conn, (1,))
+        hold_for_consent(conn, rows.start_session(conn), farm.line_ids)
+        assert reaper.release_holds(conn) == 1
+        assert rows.line_states(conn, farm.line_ids) == ["pending"]
+        assert conn.scalar(sa.text("SELECT count(*) FROM hold")) == 0
+
+    def test_a_full_store_still_holds_them(self, conn: sa.Connection) -> None:
+        farm = rows.add_farm(conn, (1,))
+        voices.revoke_consent(conn, farm.voice_id)
+        hold_for_consent(conn, rows.start_session(conn), farm.line_ids)
+        hold_store(conn, "no space")
+        voices.ensure_consent(conn, farm.voice_id, "signed", "A. Speaker", "contract")
+        assert rows.line_states(conn, farm.line_ids) == ["held"]
+        assert conn.scalars(sa.text("SELECT scope FROM hold")).all() == ["store"]
+
     @pytest.mark.parametrize(("days", "live"), [(1, True), (-1, False)])
     def test_expires(self, conn: sa.Connection, days: int, live: bool) -> None:
         voice_id = upsert(conn)
@@ -126,6 +162,17 @@ class TestConsent:
     def test_kinds(self, engine: sa.Engine) -> None:
         with pytest.raises(sa.exc.IntegrityError), engine.begin() as conn:
             voices.ensure_consent(conn, upsert(conn), "hearsay")
+
+
+def hold_for_consent(conn: sa.Connection, session: uuid.UUID, line_ids: Sequence[int]) -> None:
+    """What a worker does with lines whose voice had no live consent when it claimed them."""
+    conn.execute(
+        sa.text("UPDATE line SET state = 'rendering', attempt = 1, session_id = :session WHERE id = ANY(:ids)"),
+        {"session": session, "ids": list(line_ids)},
+    )
+    kind = FailureClass.CONSENT_REVOKED
+    failures = [FailedLine(line_id, 1, kind, "no live consent", decide(kind, 0)) for line_id in line_ids]
+    assert lines.fail(conn, failures, session, rows.WORKER) == set(line_ids)
 
 
 class TestProductions:
