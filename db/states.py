@@ -27,7 +27,7 @@ class LineState(StrEnum):
     FAILED = "failed"
     """The attempts are spent or the text cannot be spoken: a person retries, edits or skips."""
     HELD = "held"
-    """Its voice, worker class or store is paused; the scheduler returns it to pending when the hold ends."""
+    """Tried while its voice or the store is paused; pending again when the hold ends. Lines not tried stay pending."""
     STALE = "stale"
     """An input changed after it was accepted; the take is kept, the next dispatch renders anew."""
     SKIPPED = "skipped"
@@ -81,7 +81,7 @@ class ProductionState(StrEnum):
 
 _L = LineState
 LINE_MOVES: Mapping[LineState, frozenset[LineState]] = {
-    _L.PENDING: frozenset({_L.QUEUED, _L.HELD, _L.SKIPPED, _L.CANCELLED, _L.FAILED}),
+    _L.PENDING: frozenset({_L.QUEUED, _L.SKIPPED, _L.CANCELLED}),
     _L.QUEUED: frozenset({_L.RENDERING, _L.PENDING, _L.SKIPPED, _L.CANCELLED}),
     _L.RENDERING: frozenset({_L.ACCEPTED, _L.RENDERED, _L.PENDING, _L.HELD, _L.FAILED, _L.SKIPPED, _L.CANCELLED}),
     _L.RENDERED: frozenset({_L.ACCEPTED, _L.PENDING, _L.SKIPPED, _L.CANCELLED}),

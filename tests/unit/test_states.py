@@ -97,6 +97,7 @@ def test_only_a_line_a_session_holds_gets_a_take_or_fails_by_trying() -> None:
     assert prior(LineState.RENDERED) == {LineState.RENDERING}
     assert prior(LineState.RENDERING) == {LineState.QUEUED}
     assert prior(LineState.QUEUED) == {LineState.PENDING}
+    assert prior(LineState.FAILED) == prior(LineState.HELD) == {LineState.RENDERING}
 
 
 def test_every_member_has_a_sentence() -> None:
