@@ -17,9 +17,10 @@ RECENT_S = 60.0
 THROUGHPUT_TAKES = 20_000
 """Takes looked at for the farm's rate, the newest first."""
 
-_AUDIO_MS = "(t.samples * 1000 / t.sample_rate)::int"  # int: its sum is bigint, twice as fast as numeric
-_HAS_AUDIO = f"l.state IN ({sql_list((LineState.ACCEPTED, LineState.RENDERED))})"
-_RECENT = f"l.state = '{LineState.ACCEPTED}' AND t.created_at > (SELECT at FROM since)"
+_SAMPLES = "t.samples::int"  # 12 hours at 48 kHz; its sum is bigint, that of bigint would be numeric and slow
+_HAS_AUDIO = f"state IN ({sql_list((LineState.ACCEPTED, LineState.RENDERED))})"
+_ACCEPTED = f"state = '{LineState.ACCEPTED}'"
+_RECENT = "t.created_at > (SELECT now() - make_interval(secs => :recent_s))"
 
 JOBS = sa.text("""
 SELECT j.id AS job_id, p.slug, p.title, j.state, p.state AS production_state, p.priority, j.created_at, j.finished_at,
@@ -30,24 +31,27 @@ ORDER BY j.id DESC""")
 """Jobs, newest first: all, of one production, or one."""
 
 LINE_COUNTS = sa.text(f"""
-WITH since AS (
-    SELECT now() - make_interval(secs => :recent_s) AS at
-), counted AS (
-    SELECT l.section_id, l.state, count(*) AS lines,
-           sum({_AUDIO_MS}) FILTER (WHERE {_HAS_AUDIO}) AS audio_ms,
+WITH counted AS (
+    SELECT s.job_id, l.state, t.sample_rate, count(*) AS lines, sum({_SAMPLES}) AS samples,
            count(*) FILTER (WHERE {_RECENT}) AS recent_lines,
-           sum({_AUDIO_MS}) FILTER (WHERE {_RECENT}) AS recent_audio_ms,
+           sum({_SAMPLES}) FILTER (WHERE {_RECENT}) AS recent_samples,
            min(t.created_at) FILTER (WHERE {_RECENT}) AS first_recent
-    FROM line l LEFT JOIN take t ON t.id = l.take_id
-    WHERE l.section_id = ANY(ARRAY(SELECT id FROM section WHERE job_id = ANY(CAST(:ids AS bigint[]))))
-    GROUP BY l.section_id, l.state
+    FROM section s JOIN line l ON l.section_id = s.id LEFT JOIN take t ON t.id = l.take_id
+    WHERE s.job_id = ANY(CAST(:ids AS bigint[]))
+    GROUP BY s.job_id, l.state, t.sample_rate
 )
-SELECT s.job_id, c.state, sum(c.lines)::bigint AS lines, coalesce(sum(c.audio_ms), 0)::bigint AS audio_ms,
-       sum(c.recent_lines)::bigint AS recent_lines, coalesce(sum(c.recent_audio_ms), 0)::bigint AS recent_audio_ms,
-       extract(epoch FROM now() - min(c.first_recent))::double precision AS recent_s
-FROM counted c JOIN section s ON s.id = c.section_id
-GROUP BY s.job_id, c.state""")
-"""Lines of jobs by state, with the audio of their selected takes and what the last minute added."""
+SELECT job_id, state, sum(lines)::bigint AS lines,
+       coalesce(sum(samples * 1000 / sample_rate) FILTER (WHERE {_HAS_AUDIO}), 0)::bigint AS audio_ms,
+       coalesce(sum(recent_lines) FILTER (WHERE {_ACCEPTED}), 0)::bigint AS recent_lines,
+       coalesce(sum(recent_samples * 1000 / sample_rate) FILTER (WHERE {_ACCEPTED}), 0)::bigint AS recent_audio_ms,
+       extract(epoch FROM now() - min(first_recent) FILTER (WHERE {_ACCEPTED}))::double precision AS recent_s
+FROM counted
+GROUP BY job_id, state""")
+"""Lines of jobs by state, with the audio of their selected takes and what the last minute added.
+
+Everything that is the same for a whole group, its state and its sample rate, is looked at once a group and not once a
+line. The join says how many lines to expect, which ``section_id = ANY(ARRAY(SELECT …))`` hides from the planner.
+"""
 
 SECTION_COUNTS = sa.text("""
 SELECT job_id, state, count(*) AS sections FROM section
@@ -55,19 +59,23 @@ WHERE job_id = ANY(CAST(:ids AS bigint[])) GROUP BY job_id, state""")
 """Sections of jobs by state."""
 
 SECTIONS = sa.text(f"""
+WITH counted AS (
+    SELECT l.section_id, l.state, t.sample_rate, count(*) AS lines, sum({_SAMPLES}) AS samples
+    FROM section s JOIN line l ON l.section_id = s.id LEFT JOIN take t ON t.id = l.take_id
+    WHERE s.job_id = :job_id
+    GROUP BY l.section_id, l.state, t.sample_rate
+), summed AS (
+    SELECT section_id, sum(lines)::bigint AS total,
+           sum(lines) FILTER (WHERE state IN ({sql_list(LINE_SETTLED)}))::bigint AS done,
+           sum(lines) FILTER (WHERE state = '{LineState.FAILED}')::bigint AS failed,
+           sum(samples * 1000 / sample_rate) FILTER (WHERE {_HAS_AUDIO})::bigint AS audio_ms
+    FROM counted GROUP BY section_id
+)
 SELECT s.id AS section_id, s.position, s.title, s.state, s.message, coalesce(c.total, 0) AS total,
        coalesce(c.done, 0) AS done, coalesce(c.failed, 0) AS failed, coalesce(c.audio_ms, 0) AS audio_ms,
        r.samples * 1000 / r.sample_rate AS track_ms, r.loudness_lufs, r.true_peak_dbtp
 FROM section s
-LEFT JOIN (
-    SELECT l.section_id, count(*) AS total,
-           count(*) FILTER (WHERE l.state IN ({sql_list(LINE_SETTLED)})) AS done,
-           count(*) FILTER (WHERE l.state = '{LineState.FAILED}') AS failed,
-           sum({_AUDIO_MS}) FILTER (WHERE {_HAS_AUDIO}) AS audio_ms
-    FROM line l LEFT JOIN take t ON t.id = l.take_id
-    WHERE l.section_id = ANY(ARRAY(SELECT id FROM section WHERE job_id = :job_id))
-    GROUP BY l.section_id
-) c ON c.section_id = s.id
+LEFT JOIN summed c ON c.section_id = s.id
 LEFT JOIN track r ON r.id = s.track_id
 WHERE s.job_id = :job_id
 ORDER BY s.position""")

@@ -42,6 +42,12 @@ def test_a_job_counted(scratch, farm) -> None:
     assert (job.state, job.production_state, job.priority, job.out_url) == ("active", "active", 50, "file:///out")
 
 
+def test_short_takes_add_up(scratch, farm) -> None:
+    scratch.execute(sa.text("UPDATE take SET samples = 12"))  # half a millisecond each
+    assert status.job(scratch, farm.job_id).audio_ms == 1
+    assert status.sections(scratch, farm.job_id)[0].audio_ms == 1
+
+
 def test_takes_that_were_there_before_do_not_count_as_recent(scratch, farm) -> None:
     scratch.execute(sa.text("UPDATE take SET created_at = now() - interval '61 s'"))
     job = status.job(scratch, farm.job_id)
