@@ -19,7 +19,8 @@ def intact(store: Store, track: TrackRecord, kinds: Iterable[str]) -> bool:
     Every file is looked at, also after the first bad one: what stays under its name would be taken for stored already
     when the track is made again.
     """
-    return all([kind in track.files and _whole(store, track.files[kind]) for kind in kinds])
+    whole = [kind in track.files and _whole(store, track.files[kind]) for kind in kinds]
+    return all(whole)
 
 
 def damaged_sections(store: Store, work: DeliveryWork, key: str) -> list[int]:
