@@ -265,7 +265,7 @@ class Take(Base):
     __tablename__ = "take"
 
     id: Mapped[int] = mapped_column(sa.Identity(), primary_key=True)
-    line_id: Mapped[int] = mapped_column(index=True)
+    line_id: Mapped[int]
     attempt: Mapped[int]
     digest: Mapped[str] = mapped_column(index=True)
     """The line digest it was rendered for."""

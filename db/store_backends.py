@@ -74,9 +74,8 @@ class LocalFiles:
         final = self._file(key)
         part = final.with_name(f".{key}.{os.getpid()}.{secrets.token_hex(4)}{_PART}")
         try:
-            final.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with part.open("xb") as target:
+                with self._aside(part) as target:
                     shutil.copyfileobj(source, target, _COPY_BYTES)
                     target.flush()
                     os.fsync(target.fileno())
@@ -87,6 +86,14 @@ class LocalFiles:
                 raise
         except OSError as error:  # ENOSPC, EDQUOT, EROFS, EACCES, EFBIG, EIO …: nothing can be kept now
             raise StoreFull(key, _reason(error)) from error
+
+    def _aside(self, part: Path) -> BinaryIO:
+        """A new file; its folder is made by the first take that goes there."""
+        try:
+            return part.open("xb")
+        except FileNotFoundError:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            return part.open("xb")
 
     def open(self, key: str) -> BinaryIO:
         """Open for reading. Raises StoreMissing, StoreUnreadable."""

@@ -14,6 +14,10 @@ MAX_WINDOW = 8_000
 """Lines in flight per engine at most: the queues refuse beyond 10,000 messages, and repeats need room."""
 
 
+SPOONFUL = 8
+"""While the workers are well supplied, lines go out when this part of the window is free: each turn has its cost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """Lines of one engine to dispatch now."""
@@ -34,7 +38,13 @@ def quotas(capacity: Mapping[str, int], in_flight: Mapping[str, int], *, factor:
     """Decide how many lines of each engine to dispatch: the window less what is in flight, engines by name.
 
     ``capacity``: engine → places of its live workers; ``in_flight``: engine → lines queued or rendering. An engine
-    without a live worker gets nothing: its lines wait in Postgres, where they can still be repriced or cancelled.
+    without a live worker gets nothing: its lines wait in Postgres, where they can still be repriced or cancelled. A
+    window that is nearly full is topped up later, in one go.
     """
-    rooms = {engine: window(places, factor) - in_flight.get(engine, 0) for engine, places in capacity.items()}
-    return tuple(Quota(engine, room) for engine, room in sorted(rooms.items()) if room > 0)
+    chosen = []
+    for engine, places in sorted(capacity.items()):
+        whole, flying = window(places, factor), in_flight.get(engine, 0)
+        room = whole - flying
+        if room > 0 and (flying <= places or room >= whole // SPOONFUL):
+            chosen.append(Quota(engine, room))
+    return tuple(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -14,9 +15,10 @@ T = TypeVar("T")
 class Grouper(Generic[T]):
     """Collects items and calls ``handle`` with lists of them, in order, from one thread of its own.
 
-    While one list is handled the next one gathers, so lists grow with the load by themselves. ``gather_s`` is the
-    extra wait after a first item, and ``room`` says how many may be handed over now (0: none; call ``nudge`` when
-    that changes). What ``handle`` raises ends the thread and is given to ``on_death``.
+    While one list is handled the next one gathers, so lists grow with the load by themselves. ``pace_s`` is the least
+    time between the starts of two lists shorter than ``limit``: a lone item is handed over at once, a stream of them in
+    few big lists. ``room`` says how many may be handed over now (0: none; call ``nudge`` when that changes). What
+    ``handle`` raises ends the thread and is given to ``on_death``.
     """
 
     def __init__(
@@ -25,13 +27,14 @@ class Grouper(Generic[T]):
         handle: Callable[[list[T]], None],
         *,
         limit: int = 128,
-        gather_s: float = 0.0,
+        pace_s: float = 0.0,
         room: Callable[[], int] | None = None,
         on_death: Callable[[BaseException], None],
     ) -> None:
         self._handle = handle
         self._limit = limit
-        self._gather_s = gather_s
+        self._pace_s = pace_s
+        self._handed_at = -math.inf
         self._room = room
         self._on_death = on_death
         self._items: deque[T] = deque()
@@ -94,10 +97,10 @@ class Grouper(Generic[T]):
                 if self._closing and not self._items:
                     return []
                 self._changed.wait()
-            if self._gather_s and len(self._items) < self._limit and not self._closing:
-                until = time.monotonic() + self._gather_s
-                while len(self._items) < self._free() and (left := until - time.monotonic()) > 0:
-                    self._changed.wait(left)
+            until = self._handed_at + self._pace_s
+            while len(self._items) < self._free() and not self._closing and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
+            self._handed_at = time.monotonic()
             count = min(len(self._items), self._free())
             self._busy = count > 0
             return [self._items.popleft() for _ in range(count)]

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 128
 """Lines of one transaction at most: enough to spread the commit, small enough that one takes a few milliseconds."""
+PACE_S = 0.04
+"""Least time between two transactions of one kind: at 17 lines each they cost more than what is in them, and what a
+line waits here is hidden by the lines in the engine meanwhile."""
 RETRY_S = 0.5
 
 
@@ -43,8 +46,10 @@ class LineStore(Protocol):
     def alone(self, messages: Sequence[tuple[int, int]]) -> set[int]:
         """Which lines must be claimed one at a time."""
 
-    def claim(self, messages: Sequence[tuple[int, int]], session: uuid.UUID, worker: str) -> list[ClaimedLine]:
-        """Claim what is still ours to claim."""
+    def claim(
+        self, messages: Sequence[tuple[int, int]], session: uuid.UUID, worker: str, *, company: bool
+    ) -> list[ClaimedLine]:
+        """Claim what is still ours to claim; in ``company`` no line that must be alone."""
 
     def settle(
         self,
@@ -68,10 +73,12 @@ class SqlLineStore:
         with self._engine.connect() as conn:
             return lines.alone(conn, [line_id for line_id, _ in messages])
 
-    def claim(self, messages: Sequence[tuple[int, int]], session: uuid.UUID, worker: str) -> list[ClaimedLine]:
-        """Claim what is still ours to claim."""
+    def claim(
+        self, messages: Sequence[tuple[int, int]], session: uuid.UUID, worker: str, *, company: bool
+    ) -> list[ClaimedLine]:
+        """Claim what is still ours to claim; in ``company`` no line that must be alone."""
         with self._engine.begin() as conn:
-            return lines.claim(conn, messages, session, worker)
+            return lines.claim(conn, messages, session, worker, company=company)
 
     def settle(
         self,
@@ -107,7 +114,7 @@ class Ledger:
         on_claimed: Callable[[list[Held]], None],
         on_death: Callable[[BaseException], None],
         give_up_s: float = 120.0,
-        gather_s: float = 0.002,
+        pace_s: float = PACE_S,
     ) -> None:
         self._store = store
         self._session = session
@@ -120,10 +127,10 @@ class Ledger:
         self._unclaimed: list[Delivery] = []
         self._stopping = threading.Event()
         self._claims: Grouper[Delivery] = Grouper(
-            "claims", self._claim, limit=BATCH, gather_s=gather_s, room=self._free, on_death=on_death
+            "claims", self._claim, limit=BATCH, pace_s=pace_s, room=self._free, on_death=on_death
         )
         self._outcomes: Grouper[Outcome] = Grouper(
-            "settlements", self._settle, limit=BATCH, gather_s=gather_s, on_death=on_death
+            "settlements", self._settle, limit=BATCH, pace_s=pace_s, on_death=on_death
         )
 
     def start(self) -> None:
@@ -174,29 +181,35 @@ class Ledger:
 
     def _claim(self, batch: list[Delivery]) -> None:
         """Claim a batch; then, one by one, its lines that must have no company: a poison line burns itself only."""
-        ids = self._when_possible(lambda: self._store.alone([_key(delivery) for delivery in batch]))
-        if ids is None:
-            self._unclaimed += batch
+        missing = self._claim_some(batch, company=True)
+        if not missing:
             return
-        alone = [delivery for delivery in batch if delivery.message.line_id in ids]
-        self._claim_together([delivery for delivery in batch if delivery.message.line_id not in ids])
+        ids = self._when_possible(lambda: self._store.alone([_key(delivery) for delivery in missing]))
+        if ids is None:
+            self._unclaimed += missing
+            return
+        alone = [delivery for delivery in missing if delivery.message.line_id in ids]
+        self._superseded([delivery for delivery in missing if delivery.message.line_id not in ids])
         for delivery in alone:
             if self._wait_until_empty():
-                self._claim_together([delivery])
+                self._superseded(self._claim_some([delivery], company=False))
             else:
                 self._unclaimed.append(delivery)
         if alone:
             self._wait_until_empty()
 
-    def _claim_together(self, batch: list[Delivery]) -> None:
+    def _claim_some(self, batch: list[Delivery], *, company: bool) -> list[Delivery]:
+        """Claim in one transaction and pass on what was claimed; returns the deliveries whose lines were not."""
         fresh = {_key(delivery): delivery for delivery in batch}
         doubles = [delivery for delivery in batch if fresh[_key(delivery)] is not delivery]
         doubles += [fresh.pop(key) for key in list(fresh) if key in self._held]
-        found = self._claim_when_possible(list(fresh)) if fresh else ([], self._session.id)
+        self._superseded(doubles)
+        if not fresh:
+            return []
+        found = self._claim_when_possible(list(fresh), company)
         if found is None:
             self._unclaimed += fresh.values()
-            fresh.clear()
-            found = ([], self._session.id)
+            return []
         claimed, session = found
         held = []
         for line in claimed:
@@ -204,10 +217,14 @@ class Ledger:
             self._held[(line.id, line.attempt)] = one
             held.append(one)
         self._counters.add("claimed", len(held))
-        self._counters.add("superseded", len(fresh) + len(doubles))
         if held:
             self._on_claimed(held)
-        for delivery in (*fresh.values(), *doubles):
+        return list(fresh.values())
+
+    def _superseded(self, deliveries: Sequence[Delivery]) -> None:
+        """Count and acknowledge messages whose line moved on, or is held already."""
+        self._counters.add("superseded", len(deliveries))
+        for delivery in deliveries:
             delivery.done()
 
     def _wait_until_empty(self) -> bool:
@@ -231,12 +248,14 @@ class Ledger:
             if self._stopping.wait(RETRY_S):
                 return None
 
-    def _claim_when_possible(self, keys: list[tuple[int, int]]) -> tuple[list[ClaimedLine], uuid.UUID] | None:
+    def _claim_when_possible(
+        self, keys: list[tuple[int, int]], company: bool
+    ) -> tuple[list[ClaimedLine], uuid.UUID] | None:
         sessions: list[uuid.UUID] = []
 
         def claim() -> list[ClaimedLine]:
             sessions.append(self._session.id)
-            return self._store.claim(keys, sessions[-1], self._session.name)
+            return self._store.claim(keys, sessions[-1], self._session.name, company=company)
 
         claimed = self._when_possible(claim)
         if len(sessions) > 1:  # the answer of an earlier try was lost, maybe after its commit

@@ -26,7 +26,7 @@ from workers.outcome import Counters, Delivery, Done, Held, Outcome, Session
 
 log = logging.getLogger(__name__)
 
-FINISH_THREADS = 6
+FINISH_THREADS = 8
 """Threads for QC and the store: they wait for fsync most of the time."""
 
 

@@ -23,6 +23,7 @@ from workers.ledger import SqlLineStore
 from workers.lines import DeskLimits, LineDesk, register_line_task
 from workers.outcome import Counters, Session
 from workers.pool import pool_for
+from workers.transport import transport_for
 from workers.voices import register_engine_voices
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def run_line_worker(
     database = make_engine(database_url, pool_size=4, application_name="voicefarm-worker")
     worker = LineWorker(settings, database, speech, device=device, name=name or worker_name(device))
     app = make_app(broker_url)
+    app.conf.broker_transport = transport_for(broker_url)
     register_line_task(app)
     add_line_queues(app, [engine])
     worker.start()

@@ -43,6 +43,7 @@ WITH wanted AS (
 ), picked AS (
     SELECT l.id, l.state AS was FROM line l JOIN wanted w ON w.id = l.id AND w.attempt = l.attempt
     WHERE l.state IN ({legal(LineState.RENDERING, [LineState.QUEUED])})
+      AND NOT (l.alone AND :company)
       AND EXISTS (SELECT FROM worker_session WHERE id = :session AND ended_at IS NULL)
     ORDER BY l.id FOR NO KEY UPDATE OF l
 ), moved AS (
@@ -176,16 +177,26 @@ def _tokens(messages: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
 
 
 def claim(
-    conn: sa.Connection, messages: Sequence[tuple[int, int]], session_id: uuid.UUID, worker: str
+    conn: sa.Connection,
+    messages: Sequence[tuple[int, int]],
+    session_id: uuid.UUID,
+    worker: str,
+    *,
+    company: bool = False,
 ) -> list[ClaimedLine]:
     """Take lines for a session; ``messages`` are (line id, attempt). What is missing in the answer was superseded.
 
-    A session that was ended claims nothing: its lines go back to pending, so that another worker gets them at once.
+    With ``company`` lines that must be alone are left out as well: ``alone`` tells which they are. A session that was
+    ended claims nothing: its lines go back to pending, so that another worker gets them at once.
     """
     if not messages:
         return []
     unique = sorted(set(messages))
-    rows = conn.execute(CLAIM, {**_tokens(unique), "session": session_id, "actor": worker}).mappings().all()
+    rows = (
+        conn.execute(CLAIM, {**_tokens(unique), "session": session_id, "company": company, "actor": worker})
+        .mappings()
+        .all()
+    )
     if not rows and not conn.scalar(SESSION_LIVES, {"session": session_id}):
         release(conn, unique, session_id, worker)
     return [ClaimedLine(**{**row, "voice_languages": tuple(row["voice_languages"])}) for row in rows]

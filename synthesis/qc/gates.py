@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -58,18 +59,18 @@ def check_take(audio: Audio, request: LineRequest) -> list[Finding]:
 
     A rejected take has exactly one finding, the reason; a take that is merely flagged may have several.
     """
-    rejected = _reject(audio)
-    if rejected is not None:
-        return [rejected]
-    return [*_levels(audio.samples), *_silences(audio), *_duration(audio, request)]
-
-
-def _reject(audio: Audio) -> Finding | None:
-    count = len(audio.samples)
-    if count == 0:
-        return Finding("empty", "the take has no samples", "reject", 0)
+    if not len(audio.samples):
+        return [Finding("empty", "the take has no samples", "reject", 0)]
     # one pass each; a NaN anywhere makes both NaN, an infinity makes one infinite
     high, low = float(audio.samples.max()), float(audio.samples.min())
+    rejected = _reject(audio, high, low)
+    if rejected is not None:
+        return [rejected]
+    return [*_levels(audio.samples, max(high, -low)), *_silences(audio), *_duration(audio, request)]
+
+
+def _reject(audio: Audio, high: float, low: float) -> Finding | None:
+    count = len(audio.samples)
     if not (np.isfinite(high) and np.isfinite(low)):
         bad = count - int(np.count_nonzero(np.isfinite(audio.samples)))
         return Finding("not_finite", f"{bad} of {count} samples are NaN or infinite", "reject", bad)
@@ -82,9 +83,7 @@ def _reject(audio: Audio) -> Finding | None:
     return None
 
 
-def _levels(samples: Samples) -> Iterator[Finding]:
-    high, low = float(samples.max()), float(samples.min())
-    peak = max(high, -low)
+def _levels(samples: Samples, peak: float) -> Iterator[Finding]:
     if peak > 1:
         message = f"the peak is {_dbfs(peak)} dBFS, over full scale; the stored take is scaled down"
         yield Finding("over_full_scale", message, "flag", peak)
@@ -166,6 +165,7 @@ def plausible_seconds(text: str) -> tuple[float, float, int]:
     return low, high, spoken
 
 
+@lru_cache(maxsize=8192)
 def _bounds(character: str) -> tuple[float, float] | None:
     if character.isdigit():
         return _DIGIT

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import soundfile
@@ -31,14 +32,32 @@ def take_to_bytes(audio: Audio) -> bytes:
     if not np.isfinite(peak):
         raise EncodeError("take", "samples are NaN or infinite")
     samples = audio.samples if peak <= FULL_SCALE else audio.samples * np.float32(FULL_SCALE / peak)
-    target = io.BytesIO()
     try:
-        soundfile.write(
-            target, samples, audio.sample_rate, format="FLAC", subtype="PCM_24", compression_level=_COMPRESSION
-        )
+        with _in_memory() as target:
+            soundfile.write(
+                target if isinstance(target, io.BytesIO) else target.fileno(),
+                samples,
+                audio.sample_rate,
+                format="FLAC",
+                subtype="PCM_24",
+                compression_level=_COMPRESSION,
+                closefd=False,
+            )
+            target.seek(0)
+            return target.read()
     except soundfile.LibsndfileError as error:
         raise EncodeError("take", str(error)) from error
-    return target.getvalue()
+
+
+def _in_memory() -> BinaryIO:
+    """A file in memory, as the system's own where it has such files.
+
+    libsndfile calls back into Python for every few kilobytes it writes to a Python file; in a busy worker each call
+    waits for the interpreter.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("take"), "w+b")
+    return io.BytesIO()
 
 
 def read_take(source: Path | bytes) -> Audio:

@@ -32,6 +32,12 @@ def test_a_window_that_shrank_takes_nothing_back_and_adds_nothing() -> None:
     assert quotas({"draft": 1}, {"draft": 50}, factor=2.0) == ()
 
 
+def test_a_nearly_full_window_waits_for_a_spoonful_and_hungry_workers_do_not() -> None:
+    assert quotas({"draft": 64}, {"draft": 120}, factor=2.0) == ()
+    assert quotas({"draft": 64}, {"draft": 112}, factor=2.0) == (Quota("draft", 16),)
+    assert quotas({"draft": 64}, {"draft": 64}, factor=1.05) == (Quota("draft", 4),)
+
+
 @given(
     capacity=st.dictionaries(st.sampled_from("abc"), st.integers(0, 10_000)),
     in_flight=st.dictionaries(st.sampled_from("abcd"), st.integers(0, 50_000)),

@@ -79,15 +79,19 @@ def test_what_was_not_handed_over_can_be_taken_back() -> None:
     assert group.idle
 
 
-def test_gathering_waits_for_company() -> None:
+def test_a_lone_item_is_handed_over_at_once_and_a_stream_in_lists() -> None:
     gate = Gate()
     gate.go.release(10)
-    group = grouper(gate, gather_s=5.0, limit=3)
-    for item in (1, 2, 3):
+    group = grouper(gate, pace_s=5.0, limit=3)
+    group.put(1)
+    assert gate.entered.acquire(timeout=4)
+    for item in (2, 3, 4):
         group.put(item)
     assert gate.entered.acquire(timeout=4)
-    assert gate.batches == [[1, 2, 3]]
-    assert group.close(10)
+    assert gate.batches == [[1], [2, 3, 4]]
+    group.put(5)
+    assert group.close(4)
+    assert gate.batches[2:] == [[5]]
 
 
 def test_an_error_of_the_handler_is_given_to_its_owner() -> None:

@@ -58,10 +58,10 @@ class Table:
             self._maybe_fail()
             return {line_id for line_id, _ in messages} & self.lonely
 
-    def claim(self, messages: Sequence[Key], session: uuid.UUID, worker: str) -> list[ClaimedLine]:
+    def claim(self, messages: Sequence[Key], session: uuid.UUID, worker: str, *, company: bool) -> list[ClaimedLine]:
         with self.lock:
             self._maybe_fail()
-            mine = [key for key in messages if key in self.queued]
+            mine = [key for key in messages if key in self.queued and not (company and key[0] in self.lonely)]
             self.queued -= set(mine)
             self.rendering |= dict.fromkeys(mine, session)
             self.claims.append(len(messages))

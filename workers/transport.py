@@ -1,0 +1,49 @@
+"""kombu's AMQP transport, reading ahead: a burst of messages costs a few system calls instead of a dozen each.
+
+py-amqp asks the socket for exactly the bytes of the next field, and kombu goes round its event loop for every message.
+Each of those system calls lets go of the interpreter, and a worker whose other threads are busy waits to get it back:
+at several hundred lines a second that wait was the worker's narrowest place.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from kombu.transport.pyamqp import Transport as KombuTransport
+
+READ_BYTES = 1 << 16
+BURST = 256
+"""Messages of one turn at most: timers, heartbeats and acknowledgements get their turn in between."""
+NOTHING_THERE = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
+
+
+class ReadAheadTransport(KombuTransport):
+    """AMQP over TCP. What was read beyond a field stays in py-amqp's own buffer, where it looks first."""
+
+    def establish_connection(self) -> Any:
+        """Connect, then read in blocks."""
+        connection = super().establish_connection()  # type: ignore[no-untyped-call]  # kombu has no types
+        receive = connection.transport.sock.recv
+        connection.transport._quick_recv = lambda wanted: receive(max(wanted, READ_BYTES))
+        return connection
+
+    def on_readable(self, connection: Any, loop: Any) -> None:
+        """Handle every message that is there; a long burst goes on after the loop's next turn."""
+        transport = connection.transport
+        with transport.having_timeout(0):  # once for the burst: the same call inside finds nothing to change
+            for _ in range(BURST):
+                try:
+                    connection.drain_events(timeout=0)
+                except TimeoutError:
+                    return
+                except OSError as error:
+                    if error.errno in NOTHING_THERE:
+                        return
+                    raise
+        loop.call_soon(self.on_readable, connection, loop)
+
+
+def transport_for(broker_url: str) -> str | None:
+    """The transport class a line worker uses for a broker, as Celery's setting names it; None for kombu's choice."""
+    return f"{__name__}:ReadAheadTransport" if broker_url.startswith(("amqp://", "pyamqp://")) else None
