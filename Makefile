@@ -29,7 +29,7 @@ demo: $(VENV)/base ## Render the example book with the draft voice (no GPU, no s
 
 test: $(VENV)/test ## Install what the tests need and run all of them, on a real Postgres and a real RabbitMQ
 	@$(BIN)/python tests/support/install_services.py
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 unit: $(VENV)/test ## The tests that need no service
 	@$(BIN)/python -m pytest tests/unit tests/properties tests/repo
