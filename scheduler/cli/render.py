@@ -274,6 +274,7 @@ def _counts(result: ImportResult) -> dict[str, object]:
 
 def _tell(outcome: Outcome) -> None:
     """What was made, where it is, and what is left to do."""
+    from db.states import LineState
     from scheduler.local.render import report_of
 
     job = outcome.job
@@ -282,9 +283,13 @@ def _tell(outcome: Outcome) -> None:
         typer.echo(f"{line.state}: line {line.line_id}, {line.section_title}, {line.character}: {why}", err=True)
     if not outcome.complete:
         message = f": {job.message}" if job.message else ""
+        flagged = [str(line.line_id) for line in outcome.waiting if line.state == LineState.RENDERED]
+        verdict = (
+            f", `voicefarm approve {' '.join(flagged[:20])}` takes the flagged ones as they are" if flagged else ""
+        )
         typer.echo(
             f"{job.title}: {job.state}{message}, {job.done} of {job.total} lines; "
-            f"`voicefarm status {job.slug}` has the reasons, `voicefarm retry {job.slug}` or `skip` goes on",
+            f"`voicefarm status {job.slug}` has the reasons, `voicefarm retry {job.slug}` or `skip` goes on{verdict}",
             err=True,
         )
         return

@@ -138,6 +138,42 @@ def test_interrupted_it_stops_in_good_order_and_continues(desk: Desk) -> None:
     assert done["failed"] == 0
 
 
+def test_a_flagged_take_waits_for_a_person_and_is_delivered_when_approved(desk: Desk) -> None:
+    script = desk.folder / "short.md"
+    script.write_text("# Short\n\n## One\n\nNobody said a word about it.\n\n{dur=9000} Hi.\n", encoding="utf-8")
+    order = ("render", str(script), "-o", "out", "--engine", "fake", "--formats", "flac", "--review")
+    waiting = json.loads(desk.run(*order, "--json", code=3))
+    assert not waiting["complete"]
+    lines = json.loads(desk.run("status", waiting["slug"], "--lines", "--json"))["lines"]
+    flagged = [line for line in lines if line["state"] == "rendered"]
+    assert len(flagged) == 1
+    assert not (desk.folder / "out" / "manifest.json").exists()
+    process = desk.start(*order)
+    _, told = process.communicate(timeout=110)
+    assert f"voicefarm approve {flagged[0]['line_id']}" in told
+    desk.run("approve", str(flagged[0]["line_id"]))
+    done = json.loads(desk.run(*order, "--json"))
+    assert done["complete"]
+    assert (desk.folder / "out" / "manifest.json").exists()
+
+
+def test_two_renders_on_one_home_take_turns_or_are_told(desk: Desk) -> None:
+    first, second = story(desk.folder / "walk.md", paragraphs=20), story(desk.folder / "stroll.md")
+    running = desk.start("render", str(first), "-o", "out", "--formats", "flac", "--json")
+    wait_until(lambda: (desk.folder / "home" / "store").exists(), "the first render at work", 60)
+    other = desk.start("render", str(second), "-o", "out2", "--formats", "flac", "--slug", "stroll", "--json")
+    _, complaint = other.communicate(timeout=100)
+    made, error = running.communicate(timeout=100)
+    assert running.returncode == 0, error
+    assert json.loads(made)["complete"]
+    if other.returncode:
+        assert "another" in complaint
+        assert "Traceback" not in complaint
+    assert json.loads(desk.run("render", str(second), "-o", "out2", "--formats", "flac", "--slug", "stroll", "--json"))[
+        "complete"
+    ]
+
+
 def test_a_bad_script_leaves_nothing_behind(desk: Desk) -> None:
     bad = desk.folder / "bad.epub"
     bad.write_bytes(b"PK\x03\x04not really")
