@@ -1,1 +1,1 @@
-"""GPT-SoVITS: voices cloned from a clip of a few seconds. Importing this package loads nothing."""
+"""GPT-SoVITS, written anew: text to semantic codes, codes to audio, and what surrounds them."""

@@ -1,146 +1,95 @@
-"""What can be wrong with a voice made of checkpoints and clips.
+"""What can be wrong with a model file or with what a network is given.
 
 SynthesisError
-├── VoiceError
-│   ├── VoiceMalformed        the voice's parameters do not describe a voice
-│   ├── ModelChanged          a file is not the one the voice was registered with
-│   ├── ModelNeeded           the voice needs a network that it does not name
-│   └── ReferenceUnusable     a reference clip cannot be cloned from
-│       ├── ReferenceLength       shorter than 3 s or longer than 10 s
-│       ├── ReferenceSilent       nothing is heard in it
-│       ├── TranscriptEmpty       nobody wrote down what it says
-│       └── TranscriptUnreadable  what was written down cannot be spoken
-├── TextError
-│   └── SegmentTooLong        a segment does not fit beside its reference
-└── EngineError
-    └── LineOverdue           a line took longer than it may
+├── ModelError              a model that cannot be used
+│   ├── WrongTensors        tensors are missing, or there are some that nobody reads
+│   ├── WrongShape          a tensor has another shape than its configuration says
+│   ├── BadConfig           the configuration lacks a number, or holds one that cannot be
+│   └── VersionUnsupported  the network of this version is not built here
+└── BadInput                codes, phonemes or a reference that a network cannot take
 """
 
 from __future__ import annotations
 
-from synthesis.errors import EngineError, TextError, VoiceError
+from synthesis.errors import SynthesisError
+
+Names = tuple[str, ...]
 
 
-class VoiceMalformed(VoiceError):
-    """The parameters of a voice do not describe one."""
+def few(names: Names, limit: int = 6) -> str:
+    """The first names and how many more there are."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
-    def __init__(self, voice: str, field: str, reason: str) -> None:
-        super().__init__(voice, field, reason)
-        self.voice = voice
-        self.field = field
-        self.reason = reason
+
+class ModelError(SynthesisError):
+    """A model that cannot be used as it is."""
+
+
+class WrongTensors(ModelError):
+    """The file does not hold exactly the tensors of the network."""
+
+    def __init__(self, missing: Names, surplus: Names) -> None:
+        super().__init__(missing, surplus)
+        self.missing = missing
+        self.surplus = surplus
 
     def __str__(self) -> str:
-        return f"voice {self.voice!r}: {self.field}: {self.reason}; register the voice again"
+        parts = []
+        if self.missing:
+            parts.append(f"{len(self.missing)} missing ({few(self.missing)})")
+        if self.surplus:
+            parts.append(f"{len(self.surplus)} unknown ({few(self.surplus)})")
+        return f"not the tensors of this network: {'; '.join(parts)}; take a file of the version it is loaded as"
 
 
-class ModelChanged(VoiceError):
-    """A file was exchanged after the voice was registered: takes would not be what their digest says."""
+class WrongShape(ModelError):
+    """A tensor has another shape than the configuration says."""
 
-    def __init__(self, path: str, wanted: str, found: str) -> None:
-        super().__init__(path, wanted, found)
-        self.path = path
-        self.wanted = wanted
+    def __init__(self, tensor: str, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
+        super().__init__(tensor, expected, found)
+        self.tensor = tensor
+        self.expected = expected
         self.found = found
 
     def __str__(self) -> str:
         return (
-            f"{self.path} is not the file the voice was registered with (sha256 {self.found[:12]}…, "
-            f"registered {self.wanted[:12]}…); put the old file back or register the voice again"
+            f"{self.tensor} has shape {self.found} where the configuration in the file wants {self.expected}; "
+            "weights and configuration are not of the same model"
         )
 
 
-class ModelNeeded(VoiceError):
-    """The voice needs a network it does not name."""
+class BadConfig(ModelError):
+    """A number of the configuration is missing or impossible."""
 
-    def __init__(self, network: str, reason: str) -> None:
-        super().__init__(network, reason)
-        self.network = network
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key = key
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.reason}: name it with --{self.network}"
+        return f"configuration of the model: {self.key} {self.reason}; take a file that holds its own configuration"
 
 
-class ReferenceUnusable(VoiceError):
-    """A reference clip cannot be cloned from."""
+class VersionUnsupported(ModelError):
+    """The network of this version is not built here."""
 
-
-class ReferenceLength(ReferenceUnusable):
-    """A reference clip is shorter than 3 s or longer than 10 s."""
-
-    def __init__(self, clip: str, seconds: float, shortest: float, longest: float) -> None:
-        super().__init__(clip, seconds, shortest, longest)
-        self.clip = clip
-        self.seconds = seconds
-        self.shortest = shortest
-        self.longest = longest
+    def __init__(self, version: str, known: Names) -> None:
+        super().__init__(version, known)
+        self.version = version
+        self.known = known
 
     def __str__(self) -> str:
-        what = "cut a passage out of it" if self.seconds > self.longest else "choose a longer one"
-        return (
-            f"{self.clip} lasts {self.seconds:.2f} s; a reference lasts {self.shortest:g} to {self.longest:g} s: {what}"
-        )
+        return f"a model of version {self.version} cannot be rendered here; take one of {', '.join(self.known)}"
 
 
-class ReferenceSilent(ReferenceUnusable):
-    """Nothing is heard in a reference clip."""
+class BadInput(SynthesisError):
+    """A network was given something it cannot take."""
 
-    def __init__(self, clip: str, peak_dbfs: float) -> None:
-        super().__init__(clip, peak_dbfs)
-        self.clip = clip
-        self.peak_dbfs = peak_dbfs
-
-    def __str__(self) -> str:
-        return (
-            f"{self.clip} is silent (loudest passage {self.peak_dbfs:.0f} dBFS); choose a clip in which somebody speaks"
-        )
-
-
-class TranscriptEmpty(ReferenceUnusable):
-    """A reference clip has no transcript."""
-
-    def __init__(self, clip: str) -> None:
-        super().__init__(clip)
-        self.clip = clip
-
-    def __str__(self) -> str:
-        return f"{self.clip} has no transcript; write down, word for word, what is said in it"
-
-
-class TranscriptUnreadable(ReferenceUnusable):
-    """The transcript of a reference clip cannot be spoken."""
-
-    def __init__(self, clip: str, reason: str) -> None:
-        super().__init__(clip, reason)
-        self.clip = clip
+    def __init__(self, quantity: str, reason: str) -> None:
+        super().__init__(quantity, reason)
+        self.quantity = quantity
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the transcript of {self.clip} cannot be read: {self.reason}"
-
-
-class SegmentTooLong(TextError):
-    """A segment of a line does not fit into the decoder beside its reference."""
-
-    def __init__(self, text: str, positions: int, limit: int) -> None:
-        super().__init__("too long in one piece", text)
-        self.args = (text, positions, limit)
-        self.positions = positions
-        self.limit = limit
-
-    def __str__(self) -> str:
-        return (
-            f"{super().__str__()} needs {self.positions} positions beside its reference, the decoder has {self.limit}; "
-            "divide the line with a full stop or a comma"
-        )
-
-
-class LineOverdue(EngineError):
-    """A line took longer than it may."""
-
-    def __init__(self, engine: str, line_id: int, seconds: float) -> None:
-        super().__init__(engine, f"line {line_id} was not done after {seconds:.0f} s")
-        self.args = (engine, line_id, seconds)
-        self.line_id = line_id
-        self.seconds = seconds
+        return f"{self.quantity}: {self.reason}"
