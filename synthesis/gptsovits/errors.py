@@ -1,17 +1,37 @@
-"""What can be wrong with a model file or with what a network is given.
+"""What can be wrong with a model file, with a voice cloned from a clip, or with what a network is given.
 
 SynthesisError
-├── ModelError              a model that cannot be used
-│   ├── WrongTensors        tensors are missing, or there are some that nobody reads
-│   ├── WrongShape          a tensor has another shape than its configuration says
-│   ├── BadConfig           the configuration lacks a number, or holds one that cannot be
-│   └── VersionUnsupported  the network of this version is not built here
-└── BadInput                codes, phonemes or a reference that a network cannot take
+├── VoiceError
+│   ├── ModelError                a model that cannot be used
+│   │   ├── CheckpointRefused     the file is unsafe, truncated or no checkpoint
+│   │   ├── WrongKind             a checkpoint, but of something else
+│   │   ├── WrongPrecision        weights that are not in half precision
+│   │   ├── WrongTensors          tensors are missing, or there are some that nobody reads
+│   │   ├── WrongShape            a tensor has another shape than its configuration says
+│   │   ├── BadConfig             the configuration lacks a number, or holds one that cannot be
+│   │   ├── VersionUnsupported    the network of this version is not built here
+│   │   ├── VersionMismatch       an s1 and an s2 that read different symbol tables
+│   │   ├── ModelUnknown          the model store holds nothing of this name
+│   │   ├── ModelDamaged          a stored or downloaded file is not the one it was
+│   │   └── FetchFailed           a pretrained set could not be downloaded
+│   ├── VoiceMalformed            the voice's parameters do not describe a voice
+│   ├── ModelChanged              a file is not the one the voice was registered with
+│   ├── ModelNeeded               the voice needs a network that it does not name
+│   └── ReferenceUnusable         a reference clip cannot be cloned from
+│       ├── ReferenceLength       shorter than 3 s or longer than 10 s
+│       ├── ReferenceSilent       nothing is heard in it
+│       ├── TranscriptEmpty       nobody wrote down what it says
+│       └── TranscriptUnreadable  what was written down cannot be spoken
+├── TextError
+│   └── SegmentTooLong            a segment does not fit beside its reference
+├── EngineError
+│   └── LineOverdue               a line took longer than it may
+└── BadInput                      codes, phonemes or a reference that a network cannot take
 """
 
 from __future__ import annotations
 
-from synthesis.errors import SynthesisError
+from synthesis.errors import EngineError, SynthesisError, TextError, VoiceError
 
 Names = tuple[str, ...]
 
@@ -22,8 +42,108 @@ def few(names: Names, limit: int = 6) -> str:
     return ", ".join(names[:limit]) + more
 
 
-class ModelError(SynthesisError):
+class ModelError(VoiceError):
     """A model that cannot be used as it is."""
+
+
+class CheckpointRefused(ModelError):
+    """A file that may do more than hold tensors, that ends too early, or that is no checkpoint."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path} is not loaded: {self.reason}; get it again from a source you trust"
+
+
+class WrongKind(ModelError):
+    """A checkpoint, but of something else than was asked for."""
+
+    def __init__(self, path: str, expected: str, found: str) -> None:
+        super().__init__(path, expected, found)
+        self.path = path
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.path} holds {self.found} where {self.expected} is needed; name the other file"
+
+
+class WrongPrecision(ModelError):
+    """Weights that are not in half precision, as every published checkpoint is."""
+
+    def __init__(self, path: str, tensor: str, dtype: str) -> None:
+        super().__init__(path, tensor, dtype)
+        self.path = path
+        self.tensor = tensor
+        self.dtype = dtype
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} holds {self.tensor} as {self.dtype}, not in half precision; "
+            "`voicefarm models convert --half` rounds it once"
+        )
+
+
+class VersionMismatch(ModelError):
+    """An s1 and an s2 model that read different symbol tables."""
+
+    def __init__(self, s1_symbols: int, s2_symbols: int, s2_version: str) -> None:
+        super().__init__(s1_symbols, s2_symbols, s2_version)
+        self.s1_symbols = s1_symbols
+        self.s2_symbols = s2_symbols
+        self.s2_version = s2_version
+
+    def __str__(self) -> str:
+        return (
+            f"the s1 model reads {self.s1_symbols} symbols, the {self.s2_version} s2 model {self.s2_symbols}; "
+            "take an s1 of v1 with an s2 of v1, any other s1 with any other s2"
+        )
+
+
+class ModelUnknown(ModelError):
+    """Nothing of this name is stored or can be fetched."""
+
+    def __init__(self, name: str, known: Names) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"there is no model {self.name!r}; there are {few(self.known) or 'none yet: voicefarm models add'}"
+
+
+class ModelDamaged(ModelError):
+    """A file is not the one its digest was taken of."""
+
+    def __init__(self, path: str, wanted: str, found: str) -> None:
+        super().__init__(path, wanted, found)
+        self.path = path
+        self.wanted = wanted
+        self.found = found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is damaged: sha256 {self.found[:12]}…, expected {self.wanted[:12]}…; "
+            "delete it and fetch or add it again"
+        )
+
+
+class FetchFailed(ModelError):
+    """A pretrained set could not be downloaded."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} was not fetched: {self.reason}; run the command again to go on where it ended, "
+            "or copy the files here and use `voicefarm models add`"
+        )
 
 
 class WrongTensors(ModelError):
@@ -81,6 +201,131 @@ class VersionUnsupported(ModelError):
 
     def __str__(self) -> str:
         return f"a model of version {self.version} cannot be rendered here; take one of {', '.join(self.known)}"
+
+
+class VoiceMalformed(VoiceError):
+    """The parameters of a voice do not describe one."""
+
+    def __init__(self, voice: str, field: str, reason: str) -> None:
+        super().__init__(voice, field, reason)
+        self.voice = voice
+        self.field = field
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"voice {self.voice!r}: {self.field}: {self.reason}; register the voice again"
+
+
+class ModelChanged(VoiceError):
+    """A file was exchanged after the voice was registered: takes would not be what their digest says."""
+
+    def __init__(self, path: str, wanted: str, found: str) -> None:
+        super().__init__(path, wanted, found)
+        self.path = path
+        self.wanted = wanted
+        self.found = found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is not the file the voice was registered with (sha256 {self.found[:12]}…, "
+            f"registered {self.wanted[:12]}…); put the old file back or register the voice again"
+        )
+
+
+class ModelNeeded(VoiceError):
+    """The voice needs a network it does not name."""
+
+    def __init__(self, network: str, reason: str) -> None:
+        super().__init__(network, reason)
+        self.network = network
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}: name it with --{self.network}"
+
+
+class ReferenceUnusable(VoiceError):
+    """A reference clip cannot be cloned from."""
+
+
+class ReferenceLength(ReferenceUnusable):
+    """A reference clip is shorter than 3 s or longer than 10 s."""
+
+    def __init__(self, clip: str, seconds: float, shortest: float, longest: float) -> None:
+        super().__init__(clip, seconds, shortest, longest)
+        self.clip = clip
+        self.seconds = seconds
+        self.shortest = shortest
+        self.longest = longest
+
+    def __str__(self) -> str:
+        what = "cut a passage out of it" if self.seconds > self.longest else "choose a longer one"
+        return (
+            f"{self.clip} lasts {self.seconds:.2f} s; a reference lasts {self.shortest:g} to {self.longest:g} s: {what}"
+        )
+
+
+class ReferenceSilent(ReferenceUnusable):
+    """Nothing is heard in a reference clip."""
+
+    def __init__(self, clip: str, peak_dbfs: float) -> None:
+        super().__init__(clip, peak_dbfs)
+        self.clip = clip
+        self.peak_dbfs = peak_dbfs
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clip} is silent (loudest passage {self.peak_dbfs:.0f} dBFS); choose a clip in which somebody speaks"
+        )
+
+
+class TranscriptEmpty(ReferenceUnusable):
+    """A reference clip has no transcript."""
+
+    def __init__(self, clip: str) -> None:
+        super().__init__(clip)
+        self.clip = clip
+
+    def __str__(self) -> str:
+        return f"{self.clip} has no transcript; write down, word for word, what is said in it"
+
+
+class TranscriptUnreadable(ReferenceUnusable):
+    """The transcript of a reference clip cannot be spoken."""
+
+    def __init__(self, clip: str, reason: str) -> None:
+        super().__init__(clip, reason)
+        self.clip = clip
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the transcript of {self.clip} cannot be read: {self.reason}"
+
+
+class SegmentTooLong(TextError):
+    """A segment of a line does not fit into the decoder beside its reference."""
+
+    def __init__(self, text: str, positions: int, limit: int) -> None:
+        super().__init__("too long in one piece", text)
+        self.args = (text, positions, limit)
+        self.positions = positions
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()} needs {self.positions} positions beside its reference, the decoder has {self.limit}; "
+            "divide the line with a full stop or a comma"
+        )
+
+
+class LineOverdue(EngineError):
+    """A line took longer than it may."""
+
+    def __init__(self, engine: str, line_id: int, seconds: float) -> None:
+        super().__init__(engine, f"line {line_id} was not done after {seconds:.0f} s")
+        self.args = (engine, line_id, seconds)
+        self.line_id = line_id
+        self.seconds = seconds
 
 
 class BadInput(SynthesisError):
