@@ -248,6 +248,18 @@ class ReferenceUnusable(VoiceError):
     """A reference clip cannot be cloned from."""
 
 
+class ReferenceUnreadable(ReferenceUnusable):
+    """A reference clip is not there, or is no audio."""
+
+    def __init__(self, clip: str, reason: str) -> None:
+        super().__init__(clip, reason)
+        self.clip = clip
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.clip} cannot be read: {self.reason}; give a sound file of one person speaking"
+
+
 class ReferenceLength(ReferenceUnusable):
     """A reference clip is shorter than 3 s or longer than 10 s."""
 
