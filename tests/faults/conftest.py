@@ -11,13 +11,6 @@ from farm import Farm, farm, sheet, speakable
 from rabbitmq import PrivateNode
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One fault at a time, whatever else runs beside it: two farms being killed at once would outlast their leases."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("faults"))
-
-
 @pytest.fixture
 def running(tmp_path: Path, database_url: str, private_broker: PrivateNode) -> Iterator[Farm]:
     """A farm on a database of its own and an empty virtual host; nothing of it is started yet."""
