@@ -18,6 +18,7 @@ SynthesisError
 │   ├── ModelChanged              a file is not the one the voice was registered with
 │   ├── ModelNeeded               the voice needs a network that it does not name
 │   └── ReferenceUnusable         a reference clip cannot be cloned from
+│       ├── ReferenceUnreadable   not there, or no audio
 │       ├── ReferenceLength       shorter than 3 s or longer than 10 s
 │       ├── ReferenceSilent       nothing is heard in it
 │       ├── TranscriptEmpty       nobody wrote down what it says
