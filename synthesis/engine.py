@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from synthesis.audio import Audio
 from synthesis.errors import SynthesisError
+
+if TYPE_CHECKING:
+    from synthesis.qc.gates import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class RenderedLine:
     error: SynthesisError | None
     render_ms: int = 0
     """Wall time from admission to result, in milliseconds."""
+    findings: tuple[Finding, ...] = ()
+    """What only the engine can know about its take; 'note' for what is recorded and needs nobody's ear."""
 
 
 class Engine(Protocol):
@@ -92,3 +97,11 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of processes and device memory. Safe to call twice."""
+
+
+@runtime_checkable
+class ReportsProgress(Protocol):
+    """An engine whose lines take minutes: it says that it works, so that nobody takes it for one that hangs."""
+
+    def progress(self) -> int:
+        """Work done since it was made, in any unit. Two equal answers mean that nothing happened in between."""

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from synthesis.engine import Engine, LineRequest, RenderedLine
+from synthesis.engine import Engine, LineRequest, RenderedLine, ReportsProgress
 from synthesis.errors import EngineOutOfMemory, SynthesisError
 from workers.outcome import Counters
 
@@ -56,6 +56,9 @@ class EngineRoom:
         self._loaded: set[str] = set()
         self._limit = engine.capacity
         self._since_oom = 0
+        self._work: Callable[[], int] = engine.progress if isinstance(engine, ReportsProgress) else lambda: 0
+        self.work_noted = self._work()
+        """The engine's own count of its work when it was last looked at."""
         self._progress_at = clock()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -161,6 +164,7 @@ class EngineRoom:
         together = len(self._in_flight)
         results = self._engine.step()
         if not results:
+            self._note_work()
             return
         self._progress_at = self._clock()
         again: list[LineRequest] = []
@@ -174,6 +178,13 @@ class EngineRoom:
             self._shrink(together, again)
         else:
             self._grow(len(results))
+
+    def _note_work(self) -> None:
+        """A line may take longer than the watchdog waits, as long as the engine gets on with it."""
+        done = self._work()
+        if done != self.work_noted:
+            self._progress_at = self._clock()
+        self.work_noted = done
 
     def _shrink(self, together: int, again: list[LineRequest]) -> None:
         """Halve the batch and put its lines back at the front: no attempt is burnt for a batch that was too big."""

@@ -60,7 +60,7 @@ class Finisher:
         if result.audio is None:
             error = EngineError(self._engine, "returned neither audio nor an error")
             return Outcome(held, failure=failed_with(line, error))
-        findings = check_take(result.audio, request)
+        findings = _together(check_take(result.audio, request), result.findings)
         rejected = [finding for finding in findings if finding.severity == "reject"]
         if rejected:
             reasons = "; ".join(finding.message for finding in rejected)
@@ -93,8 +93,14 @@ class Finisher:
             seed=line.seed,
             findings=tuple(finding.to_json() for finding in findings),
             render_ms=result.render_ms,
-            hold_for_review=line.review and bool(findings),
+            hold_for_review=line.review and any(finding.severity != "note" for finding in findings),
         )
+
+
+def _together(ours: list[Finding], engines: tuple[Finding, ...]) -> list[Finding]:
+    """Our findings and the engine's; where both looked at the same thing, ours: it is about the take as it is kept."""
+    seen = {finding.code for finding in ours}
+    return [*ours, *(finding for finding in engines if finding.code not in seen)]
 
 
 class FinishingThreads:

@@ -182,6 +182,7 @@ def _report_line(line: SectionLine, offset: Mapping[str, Any] | None, rate: int)
         findings=tuple(
             ReportFinding(str(finding.get("code", "")), str(finding.get("message", "")), "flag")
             for finding in line.findings
+            if finding.get("severity") != "note"  # those are in the manifest
         ),
         skipped=line.skipped,
     )

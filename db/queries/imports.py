@@ -51,7 +51,8 @@ SELECT id FROM job WHERE production_id = :production_id AND state NOT IN ('deliv
 """)
 
 _KNOWN_TAKES = sa.text("""
-SELECT DISTINCT ON (t.digest) t.digest, t.id, :review AND t.findings <> '[]'::jsonb AND t.id NOT IN (
+SELECT DISTINCT ON (t.digest) t.digest, t.id,
+       :review AND jsonb_path_exists(t.findings, '$[*] ? (!(@.severity == "note"))') AND t.id NOT IN (
            SELECT take_id FROM line WHERE production_id = :production_id AND state = 'accepted') AS waits
 FROM unnest(CAST(:digests AS text[])) w(digest) JOIN take t ON t.digest = w.digest ORDER BY t.digest, t.id DESC
 """)

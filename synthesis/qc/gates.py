@@ -16,7 +16,7 @@ import numpy as np
 from synthesis.audio import Audio, Samples
 from synthesis.engine import LineRequest
 
-Severity = Literal["flag", "reject"]
+Severity = Literal["note", "flag", "reject"]
 
 MIN_RATE, MAX_RATE = 8_000, 192_000
 """Hz; outside, the engine is wrong about its own rate."""
@@ -45,7 +45,7 @@ class Finding:
     message: str
     """One sentence for people, with the number in it."""
     severity: Severity
-    """'reject': not a take at all; 'flag': kept, and worth a listen."""
+    """'reject': not a take at all; 'flag': kept, and worth a listen; 'note': recorded, and nobody has to look."""
     value: float
     """The measured number, in the unit the message names."""
 

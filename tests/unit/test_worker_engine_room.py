@@ -233,6 +233,35 @@ def test_a_process_that_stood_still_gives_its_engine_the_time_anew() -> None:
     assert room.close(10)
 
 
+def test_an_engine_that_gets_on_with_a_long_line_is_not_a_stalled_one() -> None:
+    class Slow(Stuck):
+        worked = 0
+
+        def progress(self) -> int:
+            return self.worked
+
+    exits: list[int] = []
+    now = [0.0]
+    engine, results = Slow(), Results()
+    room = EngineRoom(engine, results, Counters(), watchdog_s=3600, exit_process=exits.append, clock=lambda: now[0])
+    room.start()
+    room.submit([request(1)])
+    wait_until(lambda: engine.in_flight() == 1)
+    for _ in range(3):
+        now[0] += 3000
+        engine.worked += 1
+        wait_until(lambda: room.work_noted == engine.worked)
+        room.check_progress()
+    assert exits == []
+    now[0] += 3601
+    room.check_progress()
+    assert exits == [EXIT_WATCHDOG]
+    engine.release.set()
+    results.wait_for(1)
+    room.stop_admitting()
+    assert room.close(10)
+
+
 def test_an_idle_engine_is_not_a_stalled_one() -> None:
     exits: list[int] = []
     now = [0.0]
