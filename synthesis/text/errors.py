@@ -89,6 +89,19 @@ class BadPause(TextError):
         return f"pause {self.mark!r} cannot be used: {self.detail}"
 
 
+class TextMethodUnknown(TextError):
+    """No way of cutting a text has this name."""
+
+    def __init__(self, method: str, known: tuple[str, ...]) -> None:
+        super().__init__("unknown method", method)
+        self.args = (method, known)
+        self.method = method
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"there is no cut method {self.method!r}; use one of {', '.join(self.known)}"
+
+
 class LanguageDataMissing(EngineError):
     """A package that a language needs is not installed, or its dictionary is not there."""
 
