@@ -1,0 +1,5 @@
+"""English front end: ``English``."""
+
+from synthesis.text.en.front_end import English
+
+__all__ = ["English"]
