@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from synthesis.text.errors import BadReading, LanguageDataMissing, UnreadableText
@@ -13,8 +14,8 @@ from synthesis.text.zh.normalise import sentences, with_marks
 
 # Where a syllable is cut: after the first of these that it begins with. Syllables that begin with a vowel are cut too.
 _HEADS = (
-    "aa", "ai", "au", "ap", "at", "ak", "a", "p", "b", "e", "t", "d", "kw", "k", "gw", "g", "f", "h", "l", "m", "ng", "n",
-    "s", "w", "c", "z", "j", "ong", "on", "ou", "oi", "ok", "o", "uk", "ung",
+    "aa", "ai", "au", "ap", "at", "ak", "a", "p", "b", "e", "t", "d", "kw", "k", "gw", "g", "f", "h", "l", "m", "ng",
+    "n", "s", "w", "c", "z", "j", "ong", "on", "ou", "oi", "ok", "o", "uk", "ung",
 )  # fmt: skip
 _JYUTPING = re.compile(r"[a-z]+[1-6]")
 
@@ -85,7 +86,6 @@ def _readings(norm: str, given: Mapping[int, str]) -> list[str]:
 @cache
 def _converter() -> Any:
     try:
-        import ToJyutping
+        return import_module("ToJyutping")
     except ImportError as missing:
         raise LanguageDataMissing("yue", "ToJyutping") from missing
-    return ToJyutping

@@ -1,6 +1,6 @@
 """Mandarin: from text to initials and finals, for v1 models and for v2 and later.
 
-v1 reads each word on its own; v2 reads whole clauses (pypinyin, or the polyphone network g2pW), corrects words that have
+v1 reads each word on its own; v2 reads whole clauses (pypinyin, or the polyphone network g2pW), corrects words with
 one reading, and joins a final 儿 to the syllable before it.
 """
 

@@ -45,7 +45,7 @@ def tones(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8192)
 def syllable(reading: str) -> Syllable:
-    """Initial, strict final and tone of a reading such as ``zhong4``, ``lv4``, ``lü4`` or ``de`` (neutral); marks pass."""
+    """Initial, strict final and tone of a reading such as ``zhong4``, ``lv4`` or ``de`` (neutral); marks pass."""
     if not reading[0].isalpha():
         return Syllable(reading[0], "", reading[0])
     convert = _tone_convert()

@@ -1,7 +1,7 @@
 """From pinyin to the symbols of the models: an initial and a final with its tone for each syllable.
 
-Finals are strict pinyin (Style.FINALS_TONE3 of pypinyin): ``wei`` is uei, ``you`` iou, ``ju`` v. The symbol table writes i
-after zh ch sh r as ``ir``, after z c s as ``i0``, and syllables without an initial under y, w, AA, EE or OO.
+Finals are strict pinyin (Style.FINALS_TONE3 of pypinyin): ``wei`` is uei, ``you`` iou, ``ju`` v. The symbol table
+writes i after zh ch sh r as ``ir``, after z c s as ``i0``, and syllables without an initial under y, w, AA, EE or OO.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import threading
 import warnings
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from importlib import import_module
 from typing import Any
 
 from synthesis.text.errors import LanguageDataMissing
@@ -52,7 +53,7 @@ class Words:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # jieba 0.42 imports pkg_resources
             try:
-                import jieba
+                jieba = import_module("jieba")
             except ImportError as missing:
                 raise LanguageDataMissing("zh", "jieba") from missing
         jieba.setLogLevel(logging.WARNING)
@@ -67,8 +68,6 @@ class Words:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tokenizer = self._tokenizer
-            from jieba import posseg
-
-            tagger = posseg.POSTokenizer(tokenizer)
+            tagger = import_module("jieba.posseg").POSTokenizer(tokenizer)
             tagger.initialize()
             return tagger
