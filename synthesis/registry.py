@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from synthesis.engine import Engine
-from synthesis.errors import EngineUnknown
+from synthesis.errors import EngineError, EngineUnknown
 
-ENGINE_NAMES: tuple[str, ...] = ("draft", "fake")
+ENGINE_NAMES: tuple[str, ...] = ("draft", "gpt-sovits", "fake")
 """What ``make_engine`` can make."""
+WITH_VOICES: tuple[str, ...] = ("draft", "fake")
+"""Engines that bring voices with them; the voices of others are registered by people."""
 
 
 def make_engine(name: str, *, capacity: int | None = None, device: str = "cpu") -> Engine:
     """Make an engine; ``capacity`` None is the engine's own default.
 
     ``device`` ('cpu', 'cuda:0') is for engines that run a model; draft and fake run on the CPU whatever it says.
-    Raises EngineUnknown, and VoiceMissing where the engine's package is not installed.
+    Raises EngineUnknown, and EngineError where the engine's packages are not installed.
     """
     if name == "draft":
         from synthesis.draft.engine import DraftEngine
@@ -23,4 +25,10 @@ def make_engine(name: str, *, capacity: int | None = None, device: str = "cpu") 
         from synthesis.fake import FakeEngine
 
         return FakeEngine() if capacity is None else FakeEngine(capacity)
+    if name == "gpt-sovits":
+        try:
+            from synthesis.gptsovits.engine import GptSovitsEngine
+        except ModuleNotFoundError as error:
+            raise EngineError(name, f"needs {error.name}; install voicefarm[gptsovits]") from error
+        return GptSovitsEngine(capacity, device)
     raise EngineUnknown(name, ENGINE_NAMES)

@@ -15,11 +15,11 @@ NARRATORS = {"draft": "draft-narrator", "fake": "fake-1"}
 
 def register_builtin_voices(conn: sa.Connection) -> int:
     """Store every engine's built-in voices with the consent nobody's voice needs; returns how many."""
-    from synthesis.registry import ENGINE_NAMES, make_engine
+    from synthesis.registry import WITH_VOICES, make_engine
     from workers.voices import register_engine_voices
 
     count = 0
-    for name in ENGINE_NAMES:
+    for name in WITH_VOICES:
         engine = make_engine(name)
         try:
             count += register_engine_voices(conn, engine)
@@ -32,8 +32,10 @@ def builtin_voices(engine_name: str) -> list[VoiceRecord]:
     """An engine's built-in voices as if they were stored (ids 1, 2, …): what `plan` casts from without a database."""
     from db.digest import voice_digest
     from db.records import VoiceRecord
-    from synthesis.registry import make_engine
+    from synthesis.registry import WITH_VOICES, make_engine
 
+    if engine_name not in WITH_VOICES:
+        return []
     engine = make_engine(engine_name)
     try:
         return [

@@ -11,7 +11,7 @@ import pytest
 from synthesis.engine import LineRequest, RenderedLine, VoiceSpec
 from synthesis.errors import EngineDied, EngineError, EngineOutOfMemory, EngineUnknown, TextError, VoiceMissing
 from synthesis.fake import SAMPLE_RATE, FakeEngine
-from synthesis.registry import ENGINE_NAMES, make_engine
+from synthesis.registry import ENGINE_NAMES, WITH_VOICES, make_engine
 
 
 class Clock:
@@ -187,12 +187,12 @@ def test_the_process_can_be_told_to_crash() -> None:
 
 
 def test_engines_are_made_by_name() -> None:
-    assert ENGINE_NAMES == ("draft", "fake")
-    for name in ENGINE_NAMES:
+    assert ENGINE_NAMES == ("draft", "gpt-sovits", "fake")
+    for name in WITH_VOICES:
         engine = make_engine(name, capacity=3, device="cpu")
         assert (engine.name, engine.capacity) == (name, 3)
         assert make_engine(name).capacity >= 1
         assert all(voice.engine == name for voice in engine.voices())
         engine.close()
-    with pytest.raises(EngineUnknown, match="draft, fake"):
+    with pytest.raises(EngineUnknown, match="draft, gpt-sovits, fake"):
         make_engine("festival")

@@ -1,0 +1,106 @@
+"""From files that somebody names to a voice that can be stored: everything is looked at before anything is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from synthesis.gptsovits.errors import TranscriptEmpty, VoiceMalformed
+from synthesis.gptsovits.reference import read_reference
+from synthesis.gptsovits.voice import LANGUAGES, Clip, ModelFile, SamplingNumbers, Voice, read_voice
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFiles:
+    """A reference as somebody names it."""
+
+    audio: Path
+    text: str
+    language: str
+    emotions: tuple[str, ...] = ()
+    also: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The model files of a voice as somebody names them."""
+
+    s1: Path
+    s2: Path
+    hubert: Path
+    roberta: Path | None = None
+    speaker: Path | None = None
+
+
+def make_voice(
+    name: str,
+    models: ModelFiles,
+    clips: Sequence[ClipFiles],
+    *,
+    sampling: SamplingNumbers | None = None,
+    speed: float = 1.0,
+    rerolls: int = 2,
+    cut: str = "cut2",
+    lexicon: Mapping[str, str] | None = None,
+) -> Voice:
+    """Read every file once: hash it, and listen to the clips.
+
+    Raises VoiceMissing (no such file), ReferenceUnusable, TranscriptEmpty, VoiceMalformed.
+    """
+    if not clips:
+        raise VoiceMalformed(name, "clips", "a voice needs a reference clip")
+    voice = Voice(
+        s1=ModelFile.of(models.s1),
+        s2=ModelFile.of(models.s2),
+        hubert=ModelFile.of(models.hubert),
+        roberta=None if models.roberta is None else ModelFile.of(models.roberta),
+        speaker=None if models.speaker is None else ModelFile.of(models.speaker),
+        clips=tuple(_clip(clip) for clip in clips),
+        sampling=sampling or SamplingNumbers(),
+        speed=speed,
+        rerolls=rerolls,
+        cut=cut,
+        lexicon=dict(lexicon or {}),
+    )
+    return read_voice(name, voice.to_parameters())  # whatever could not be read back is refused now
+
+
+def check_models(voice: Voice) -> bool:
+    """Load both checkpoints and see that they belong together; False where torch is not installed to do it.
+
+    Raises CheckpointRefused, WrongTensors, WrongPrecision, VersionMismatch, VersionUnsupported …
+    """
+    if find_spec("torch") is None:
+        return False
+    from synthesis.gptsovits.checkpoints.load import check_pair
+    from synthesis.gptsovits.errors import ModelNeeded
+    from synthesis.gptsovits.loading import Loaders
+
+    loaders = Loaders()
+    s2 = loaders.s2(voice.s2)
+    check_pair(loaders.s1(voice.s1).checkpoint, s2.checkpoint)
+    if s2.model.wants_speakers and voice.speaker is None:
+        raise ModelNeeded("speaker", f"checkpoints of {s2.model.version} are used with a speaker network")
+    return True
+
+
+def languages_of(voice: Voice) -> tuple[str, ...]:
+    """Tags a voice can be cast for: Chinese needs the text network."""
+    return tuple(tag for tag in LANGUAGES if tag != "zh" or voice.roberta is not None)
+
+
+def _clip(clip: ClipFiles) -> Clip:
+    if not clip.text.strip():
+        raise TranscriptEmpty(str(clip.audio))
+    read_reference(clip.audio)
+    for each in clip.also:
+        read_reference(each, timbre_only=True)
+    return Clip(
+        ModelFile.of(clip.audio),
+        clip.text.strip(),
+        clip.language,
+        clip.emotions,
+        tuple(ModelFile.of(each) for each in clip.also),
+    )
