@@ -56,7 +56,7 @@ class S2Weights(Protocol):
         """v1, v2, v2Pro, v2ProPlus, v3, v4."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class S2Request:
     """One line to decode.
 
@@ -73,7 +73,7 @@ class S2Request:
     generator: torch.Generator | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class S2Model:
     """All networks of one s2 model. Build it with ``from_checkpoint``."""
 

@@ -17,7 +17,7 @@ from synthesis.gptsovits.s2.layers import Conv, Linear, Reader
 from synthesis.gptsovits.s2.layout import SPECTRUM_BINS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Style:
     """The timbre of a voice: ``ge`` [gin] conditions flow and decoder, ``fusion`` [width] goes into the content encoder
     (the same vector in v1 and v2). It belongs to the model that made it; keep it as long as the references stand."""
