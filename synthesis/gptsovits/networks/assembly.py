@@ -1,0 +1,64 @@
+"""Networks of the transformers library, built from a configuration and a table of tensors, strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthesis.gptsovits.checkpoints.states import load_state
+from synthesis.gptsovits.errors import BadConfig, ModelUnknown, WrongShape, WrongTensors
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+IGNORED_SETTINGS = frozenset(
+    (
+        "architectures",
+        "model_type",
+        "torch_dtype",
+        "dtype",
+        "transformers_version",
+        "mask_time_prob",
+        "mask_feature_prob",
+    )
+)
+"""Settings of a ``config.json`` that say nothing about the network as it is run here."""
+
+
+def directory_state(path: str | Path) -> dict[str, Tensor]:
+    """Tensors of a folder as Hugging Face keeps it. Raises ModelUnknown when no file of weights is in it."""
+    for name in WEIGHTS:
+        if (Path(path) / name).exists():
+            return load_state(Path(path) / name)
+    raise ModelUnknown(str(Path(path) / WEIGHTS[0]), WEIGHTS)
+
+
+def directory_config(path: str | Path) -> Mapping[str, Any]:
+    """Settings of the network in a folder. Raises BadConfig, OSError."""
+    try:
+        settings = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadConfig("config.json", f"is no JSON ({error})") from error
+    if not isinstance(settings, dict):
+        raise BadConfig("config.json", "is no table")
+    return {key: value for key, value in settings.items() if key not in IGNORED_SETTINGS and not key.startswith("_")}
+
+
+def assign(model: nn.Module, weights: Mapping[str, Tensor], device: str, dtype: torch.dtype) -> None:
+    """Give a model that was built without memory its tensors, ready to run. Raises WrongTensors, WrongShape.
+
+    Nothing is initialised at random first: for RoBERTa that would take longer than all the rest.
+    """
+    wanted = model.state_dict()
+    missing, surplus = sorted(wanted.keys() - weights.keys()), sorted(weights.keys() - wanted.keys())
+    if missing or surplus:
+        raise WrongTensors(tuple(missing), tuple(surplus))
+    for name, tensor in wanted.items():
+        if tensor.shape != weights[name].shape:
+            raise WrongShape(name, tuple(tensor.shape), tuple(weights[name].shape))
+    model.load_state_dict({name: value.to(device, dtype) for name, value in weights.items()}, assign=True)
+    model.requires_grad_(False)
+    model.train(False)
