@@ -49,7 +49,7 @@ class Speaker:
         return Phonemes(known, self.table.ids(known), word2ph, norm, stretch.language)
 
     def _spoken(self, stretch: Stretch, spelled: Sequence[Spelling]) -> Spoken:
-        front_end = self._language(stretch.language)
+        front_end = self.language(stretch.language)
         if isinstance(front_end, Mandarin | Cantonese):
             return _chinese(front_end, stretch.text, spelled)
         if not spelled:
@@ -62,7 +62,8 @@ class Speaker:
         own = {"ja": "kana", "ko": "hangul"}[stretch.language]
         raise BadReading(stretch.text[first.start : first.end], first.reading, f"write it in {own}")
 
-    def _language(self, code: str) -> Language:
+    def language(self, code: str) -> Language:
+        """The front end of a language. Raises LanguageUnknown."""
         if code not in self._made:
             self._made[code] = self._make(code)
         return self._made[code]
