@@ -27,21 +27,32 @@ Replacement = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
 def _tense(match: re.Match[str]) -> str:
-    return match[1] + match[2].translate(_TENSE)
+    """The first group as it is, the second with its first onset tensed."""
+    onset = len(match[2]) - len(match[2].lstrip())
+    return match[1] + match[2][: onset + 1].translate(_TENSE) + match[2][onset + 1 :]
 
+
+_ENDINGS = "|".join(unicodedata.normalize("NFD", word) for word in "걸 밖에 세라 수록 지라도 지언정 진대".split())
+"""Endings that are tensed after ㄹ even when nothing marks them."""
 
 _BY_WORD: tuple[Replacement, ...] = (
     (re.compile("([ᄌᄍᄎ])ᅧ"), r"\1ᅥ"),  # 5: 가져 is 가저
     (re.compile("([ᄀ-ᄊᄌ-ᄒ])ᅴ"), r"\1ᅵ"),  # 5: 희망 is 히망
     (re.compile(PARTICLE), ""),
+    (re.compile("(?<=ᅳ)[ᆮᆽᆾᇀᇂ]ᄋ"), "ᄉ"),  # 16: 지읒을 is 지으슬; the models learned 늦은 the same way
+    (re.compile("(?<=ᅳ)ᆿᄋ"), "ᄀ"),
+    (re.compile("(?<=ᅳ)ᇁᄋ"), "ᄇ"),
     (re.compile(f"ᆰ{STEM}[ᄀᄁ]"), "ᆯᄁ"),  # 11: 맑게 is 말께
     (re.compile(f"([ᆲᆴ]){STEM}([ᄀᄃᄉᄌ])"), _tense),  # 25: 넓게 is 널께
     (re.compile(f"([ᆫᆷ]){STEM}([ᄀᄃᄉᄌ])"), _tense),  # 24: 신고 (to wear) is 신꼬
     (re.compile(f"ᆬ{STEM}([ᄀᄃᄉᄌ])"), lambda match: "ᆫ" + match[1].translate(_TENSE)),
     (re.compile(f"ᆱ{STEM}([ᄀᄃᄉᄌ])"), lambda match: "ᆷ" + match[1].translate(_TENSE)),
+    (re.compile("(?<=바)ᆲ(?![ᄋᄒ])"), "ᆸ"),  # 10: 밟다 is 밥따
+    (re.compile("(?<=너)ᆲ(?=[ᄃᄄᄌᄍ]ᅮ)"), "ᆸ"),  # 10: 넓죽하다 is 넙쭈카다
     (re.compile("([ᆮᇀᆴ])ᄋ(?=[ᅵᅧ])"), lambda match: _PALATAL[match[1]]),  # 17: 같이 is 가치
     (re.compile("ᆮᄒ(?=ᅵ)"), "ᄎ"),
     (re.compile(f"(ᆯ){ENDING}( [ᄀᄃᄇᄉᄌ])"), _tense),  # 27: 할 것을 is 할 꺼슬
+    (re.compile(f"(ᆯ)({_ENDINGS})"), _tense),  # 27: 할수록 is 할쑤록
     (re.compile(f"[{MARKS}]"), ""),
 )
 
