@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import typer
 
-from scheduler.cli import database, doctor, jobs, lines, processes, render, verify, voices
+from scheduler.cli import database, doctor, jobs, lines, models, processes, render, verify, voices
 from scheduler.cli.exits import ExitCode, explain
 
 EPILOG = (
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _group in (render, jobs, lines, voices, verify, processes, doctor):
+for _group in (render, jobs, lines, voices, models, verify, processes, doctor):
     _group.add_to(app)
 app.add_typer(database.app, name="db")
 
