@@ -23,7 +23,7 @@ _CHARACTERS = {"唉": "ai4", "牦": "mao2", "唑": "zuo4"}
 def clause(text: str) -> list[str]:
     """The reading of each character of a clause; a mark is its own. Raises UnreadableText naming what has no pinyin."""
     readings = _pinyin(text)
-    lost = [char for char, reading in zip(text, readings, strict=True) if reading == char and char >= "\u3400"]
+    lost = [char for char, reading in zip(text, readings, strict=True) if reading[:1] == char and char >= "\u3400"]
     if lost:
         raise UnreadableText(text, "".join(dict.fromkeys(lost)))
     return readings
