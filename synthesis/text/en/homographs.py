@@ -9,23 +9,28 @@ from collections.abc import Sequence
 
 from synthesis.text.en.lexicon import Pronunciation, homographs
 
-_SUBJECTS = frozenset("i you we they he she it who there".split())
+_listed = str.split
+_SUBJECTS = frozenset(_listed("i you we they he she it who there"))
 _BEFORE_VERB = _SUBJECTS | frozenset(
-    "to will would shall should can could may might must cannot do does did let's please not never also always "
-    "i'll you'll we'll they'll he'll she'll it'll i'd you'd we'd they'd he'd she'd don't doesn't didn't won't "
-    "wouldn't can't couldn't shouldn't mustn't let help and or".split()
+    _listed(
+        "to will would shall should can could may might must cannot do does did let's please not never also always "
+        "i'll you'll we'll they'll he'll she'll it'll i'd you'd we'd they'd he'd she'd don't doesn't didn't won't "
+        "wouldn't can't couldn't shouldn't mustn't let help and or"
+    )
 )
 _WEAK = frozenset({"and", "or"})
 _BEFORE_NOUN = frozenset(
-    "a an the this that these those my your his her its our their some any no each every another of in on at by for "
-    "with from into about under over first second last next new old good bad great own such one two three".split()
+    _listed(
+        "a an the this that these those my your his her its our their some any no each every another of in on at by "
+        "for with from into about under over first second last next new old good bad great own such one two"
+    )
 )
-_OBJECTS = frozenset("a an the this that these those my your his her its our their me him us them it".split())
+_OBJECTS = frozenset(_listed("a an the this that these those my your his her its our their me him us them it"))
 _BE = frozenset(
-    "am is are was were be been being i'm you're we're they're he's she's it's isn't aren't wasn't weren't".split()
+    _listed("am is are was were be been being i'm you're we're they're he's she's it's isn't aren't wasn't weren't")
 )
-_HAVE = frozenset("have has had having i've you've we've they've haven't hasn't hadn't".split())
-_FUNCTION = _OBJECTS | _BE | _HAVE | frozenset("of in on at by for with from to and or but as than".split())
+_HAVE = frozenset(_listed("have has had having i've you've we've they've haven't hasn't hadn't"))
+_FUNCTION = _OBJECTS | _BE | _HAVE | frozenset(_listed("of in on at by for with from to and or but as than"))
 
 
 def choose(words: Sequence[str], place: int) -> Pronunciation:

@@ -41,8 +41,7 @@ class Gru:
         width = len(state)
         reset, update = np.split(_sigmoid(gates_in[: 2 * width] + gates_state[: 2 * width]), 2)  # 2 x [h]
         candidate = np.tanh(gates_in[2 * width :] + reset * gates_state[2 * width :])
-        mixed: Array = (1 - update) * candidate + update * state
-        return mixed
+        return np.asarray((1 - update) * candidate + update * state, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,7 @@ VOICED = frozenset(_SOUNDS) - {"UW"}
 
 
 def _sigmoid(x: Array) -> Array:
-    result: Array = 1 / (1 + np.exp(-x))
-    return result
+    return np.asarray(1 / (1 + np.exp(-x)), dtype=np.float32)
 
 
 @cache

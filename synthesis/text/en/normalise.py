@@ -80,12 +80,13 @@ UNSPOKEN = "®™<>|~^`"
 _WRITTEN_OTHERWISE = str.maketrans(
     {
         **dict.fromkeys("’‘ʼ＇`´", "'"),
-        **dict.fromkeys("—―_/\\⁄\n\r\t", " "),
+        **dict.fromkeys("—–―_/\\⁄\n\r\t", " "),
         **dict.fromkeys("‐‑−", "-"),
         **dict.fromkeys(";:；：，、", " "),
-        **{"–": " ", "…": ".", "。": ".", "！": "!", "？": "?", "．": ".", "％": "%", "㎏": "kg", "㎞": "km"},
-        **{"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"},
-        **{"đ": "d", "Đ": "D", "ð": "d", "þ": "th", "Þ": "Th", "ı": "i"},
+        **dict.fromkeys("…。．", "."),
+        **dict.fromkeys("ðđ", "d"),
+        **dict(zip("！？％ØøłŁĐı", "!?%OolLDi", strict=True)),
+        **dict(zip("ßæÆœŒþÞ", ("ss", "ae", "Ae", "oe", "Oe", "th", "Th"), strict=True)),
     }
 )
 _MAGNITUDES = "hundred|thousand|million|billion|trillion"
@@ -158,7 +159,7 @@ def _rewrite_signs(text: str) -> str:
     text = re.sub(r"(\d)km/h", "\\1km\ue000h", text)
     text = re.sub(r"(\d):(?=\d)", "\\1\ue001", text)  # kept for times
     text = re.sub(r"#(?=\d)", "number ", text)
-    text = re.sub(r"[;:；：，、](?=\s|$)", "", text)
+    text = re.sub(r"[;:；：，、]+(?=\s|$)", "", text)
     return text.translate(_WRITTEN_OTHERWISE).replace("\ue000", "/").replace("\ue001", ":")
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import inflect
-
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-LONGEST_NAMED = 36
-"""Numbers with more digits than this have no name and are read digit by digit."""
-
-
-@cache
-def _engine() -> inflect.engine:
-    import inflect
-
-    return inflect.engine()
-
-
-def _words(number: int | str, **options: object) -> str:
-    return str(_engine().number_to_words(str(number), **options))  # type: ignore[arg-type]
+_TEENS = (
+    *("ten", "eleven", "twelve", "thirteen", "fourteen"),
+    *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SCALES = (
+    *("", "thousand", "million", "billion", "trillion", "quadrillion"),
+    *("quintillion", "sextillion", "septillion", "octillion", "nonillion", "decillion"),
+)
+LONGEST_NAMED = 3 * len(_SCALES)
+"""Numbers with more digits than this have no name here and are read digit by digit."""
+_IRREGULAR = {
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+}
 
 
 def spelled(digits: str) -> str:
@@ -29,37 +30,80 @@ def spelled(digits: str) -> str:
     return " ".join(DIGITS[int(digit)] for digit in digits)
 
 
+def words(number: int, link: str = "") -> str:
+    """A number below 10**36 in words, a comma after each group: "two thousand, one hundred fifteen".
+
+    ``link`` is what joins tens and ones to what is before them: "" (American) or "and".
+    """
+    if number == 0:
+        return DIGITS[0]
+    rest, lowest = divmod(number, 1000)
+    groups: list[str] = []
+    for scale in _SCALES[1:]:
+        rest, group = divmod(rest, 1000)
+        if group:
+            groups.append(f"{_below_1000(group, link)} {scale}")
+    high, low = ", ".join(reversed(groups)), _below_1000(lowest, link)
+    if not high or not low:
+        return high or low
+    return f"{high}, {low}" if lowest >= 100 else " ".join([high, *([link] if link else []), low])
+
+
+def _below_1000(number: int, link: str) -> str:
+    hundreds, rest = divmod(number, 100)
+    parts = [f"{DIGITS[hundreds]} hundred"] if hundreds else []
+    if hundreds and rest and link:
+        parts.append(link)
+    return " ".join([*parts, _below_100(rest)] if rest else parts)
+
+
+def _below_100(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    if tens == 0:
+        return DIGITS[ones]
+    if tens == 1:
+        return _TEENS[ones]
+    return f"{_TENS[tens]}-{DIGITS[ones]}" if ones else _TENS[tens]
+
+
 def cardinal(digits: str) -> str:
-    """A run of ASCII digits as it is said in running text.
+    """A run of digits as it is said in running text.
 
     Numbers from 1001 to 2999 are read like years ("nineteen eighty-four", "fifteen hundred", "two thousand five"),
     numbers with a leading zero digit by digit, and so are those without a name.
     """
-    if len(digits) > LONGEST_NAMED or (len(digits) > 1 and digits.startswith("0")):
+    if len(digits) > LONGEST_NAMED or (len(digits) > 1 and int(digits[0]) == 0):
         return spelled(digits)
     number = int(digits)
-    if not 1000 < number < 3000:
-        return _words(number, andword="")
-    if number % 1000 == 0:
-        return _words(number)
+    if not 1000 < number < 3000 or number == 2000:
+        return words(number)
+    century, year = divmod(number, 100)
     if 2000 < number < 2010:
-        return f"two thousand {_words(number % 100)}"
-    if number % 100 == 0:
-        return f"{_words(number // 100)} hundred"
-    return _words(number, andword="", zero="oh", group=2).replace(", ", " ")
+        return f"two thousand {DIGITS[year]}"
+    if year == 0:
+        return f"{_below_100(century)} hundred"
+    return f"{_below_100(century)} {f'oh {DIGITS[year]}' if year < 10 else _below_100(year)}"
 
 
 def ordinal(digits: str) -> str:
-    """``"21"`` is "twenty-first"."""
+    """``"21"`` is "twenty-first", ``"101"`` "one hundred and first"."""
     if len(digits) > LONGEST_NAMED:
         return f"{spelled(digits)}th"
-    return str(_engine().ordinal(_words(int(digits))))
+    said = words(int(digits), link="and")
+    head, last = said[: -len(_last(said))], _last(said)
+    if last in _IRREGULAR:
+        return head + _IRREGULAR[last]
+    return f"{head}{last[:-1]}ieth" if last.endswith("y") else f"{head}{last}th"
+
+
+def _last(said: str) -> str:
+    return said.replace("-", " ").split(" ")[-1]
 
 
 def decade(digits: str) -> str:
     """``"1990"``, of 1990s, is "nineteen nineties"; ``"1900"`` is "nineteen hundreds"; ``"80"`` is "eighties"."""
-    words = cardinal(digits)
-    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+    said = cardinal(digits)
+    return f"{said[:-1]}ies" if said.endswith("y") else f"{said}s"
 
 
 def fraction(above: str, below: str) -> str:
@@ -70,15 +114,14 @@ def fraction(above: str, below: str) -> str:
         return f"{cardinal(above)} over {cardinal(below)}"
     parts, whole = int(above), int(below)
     if whole == 1:
-        return _words(parts)
+        return words(parts, link="and")
     if whole == 2:
-        return f"{_words(parts)} {'half' if parts == 1 else 'halves'}"
-    return f"{_words(parts)} {ordinal(below)}{'s' if parts > 1 else ''}"
+        return f"{words(parts, link='and')} {'half' if parts == 1 else 'halves'}"
+    return f"{words(parts, link='and')} {ordinal(below)}{'s' if parts > 1 else ''}"
 
 
 def clock(hour: int, minute: int, half: str = "") -> str:
     """A time of day; ``half`` is "a.m." or "p.m." where the text says which, otherwise the 24-hour clock tells."""
     half = half or ("a.m." if hour < 12 else "p.m.")
-    hour = hour - 12 if hour > 12 else hour
-    past = _words(minute) if minute else "o'clock"
-    return f"{_words(hour)} {past} {half}"
+    past = words(minute) if minute else "o'clock"
+    return f"{words(hour - 12 if hour > 12 else hour)} {past} {half}"

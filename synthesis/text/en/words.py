@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from importlib import import_module
+from typing import Any
 
 from synthesis.text.en.lexicon import dictionary
 from synthesis.text.en.neural import speller
+from synthesis.text.errors import LanguageDataMissing
 from synthesis.text.package_data import package_file
 
-if TYPE_CHECKING:
-    from wordsegment import Segmenter
-
-LONGEST_COMPOUND = 40
-"""Longer letter runs are cut before they are taken apart: the search for words is recursive."""
+LONGEST_COMPOUND = 60
+"""Longer runs of letters are not taken apart into words, which takes a recursive search, but cut and spelled out."""
+_PIECE = 20
 _TOKEN = re.compile(
     r"[A-Za-z0-9]+(?:[.\-][A-Za-z0-9]+)*?\.[A-Za-z]{2,13}(?![A-Za-z0-9])"  # example.com, or a stop without its space
     r"|[A-Za-z](?:[A-Za-z'\-])+[A-Za-z]"  # don't, forty-five
@@ -40,10 +40,20 @@ def pronounce(word: str) -> list[str]:
         return [phone for letter in word for phone in letter_name(letter)]
     if re.fullmatch(r"[a-z]+'s", word):
         return _possessive(pronounce(word[:-2]))
-    parts = [part for piece in _pieces(word) for part in segment(piece)]
+    return list(_unknown(word))
+
+
+@lru_cache(maxsize=4096)
+def _unknown(word: str) -> tuple[str, ...]:
+    """A word that is in no dictionary: as a compound of known words, or by its spelling."""
+    letters = re.sub(r"[^a-z]", "", word)
+    if len(letters) > LONGEST_COMPOUND:
+        pieces = [letters[start : start + _PIECE] for start in range(0, len(letters), _PIECE)]
+        return tuple(phone for piece in pieces for phone in speller().pronounce(piece))
+    parts = segment(letters)
     if len(parts) <= 1:
-        return speller().pronounce(word[:LONGEST_COMPOUND])
-    return [phone for part in parts for phone in pronounce(part)]
+        return tuple(speller().pronounce(word))
+    return tuple(phone for part in parts for phone in pronounce(part))
 
 
 def letter_name(letter: str) -> list[str]:
@@ -59,22 +69,18 @@ def _possessive(phones: list[str]) -> list[str]:
     return [*phones, "AH0", "Z"] if phones and phones[-1] in _HISSING else [*phones, "Z"]
 
 
-def _pieces(word: str) -> list[str]:
-    letters = re.sub(r"[^a-z]", "", word)
-    return [letters[start : start + LONGEST_COMPOUND] for start in range(0, len(letters), LONGEST_COMPOUND)]
-
-
 def segment(letters: str) -> list[str]:
     """A run of lower-case letters as the likeliest words that make it up (Norvig's n-gram counts, wordsegment)."""
     return [str(word) for word in _segmenter().segment(letters)]
 
 
 @cache
-def _segmenter() -> Segmenter:
-    """The counts of one and two words, loaded at the first unknown compound (0.5 s, 60 MB)."""
-    from wordsegment import Segmenter
-
-    segmenter = Segmenter()
+def _segmenter() -> Any:
+    """The counts of one and two words, loaded at the first unknown compound (1 s, 100 MB)."""
+    try:
+        segmenter = import_module("wordsegment").Segmenter()
+    except ImportError:
+        raise LanguageDataMissing("en", "wordsegment") from None
     segmenter.unigrams.update(segmenter.parse(package_file("en", "wordsegment", "unigrams.txt")))
     segmenter.bigrams.update(segmenter.parse(package_file("en", "wordsegment", "bigrams.txt")))
     segmenter.total, segmenter.limit = segmenter.TOTAL, segmenter.LIMIT

@@ -18,7 +18,7 @@ LONGEST = 200
 
 @cache
 def _engine() -> ModuleType:
-    """The package, whose import prints advice to stdout that nobody asked for. Its dictionary loads at the first use."""
+    """The package. Its import prints advice to stdout that nobody asked for; its dictionary loads at the first use."""
     try:
         with redirect_stdout(io.StringIO()):
             import pyopenjtalk

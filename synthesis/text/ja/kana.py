@@ -35,7 +35,13 @@ _WITH_I = {
     "ミ": "m",
     "リ": "r",
 }
-_GLIDED = {**{kana: consonant + "y" for kana, consonant in _WITH_I.items()}, "シ": "sh", "チ": "ch", "ジ": "j", "ヂ": "j"}
+_GLIDED = {
+    **{kana: consonant + "y" for kana, consonant in _WITH_I.items()},
+    "シ": "sh",
+    "チ": "ch",
+    "ジ": "j",
+    "ヂ": "j",
+}
 _SMALL_Y = {"ャ": "a", "ュ": "u", "ョ": "o"}
 _SMALL = dict(zip("ァィゥェォ", VOWELS, strict=True))
 
@@ -57,7 +63,9 @@ def _table() -> dict[str, tuple[str, ...]]:
     for kana, consonant in {"ウ": "w", "ク": "kw", "グ": "gw"}.items():
         moras.update({kana + small: (*split(consonant), vowel) for small, vowel in _SMALL.items() if vowel != "u"})
     moras.update({"ティ": ("t", "i"), "ディ": ("d", "i"), "トゥ": ("t", "u"), "ドゥ": ("d", "u")})
-    moras.update({"テュ": ("t", "y", "u"), "デュ": ("dy", "u"), "イェ": ("y", "e"), "スィ": ("s", "i"), "ズィ": ("z", "i")})
+    moras.update(
+        {"テュ": ("t", "y", "u"), "デュ": ("dy", "u"), "イェ": ("y", "e"), "スィ": ("s", "i"), "ズィ": ("z", "i")}
+    )
     moras.update({"フュ": ("f", "y", "u"), "ヴュ": ("v", "y", "u"), "クヮ": ("k", "w", "a"), "グヮ": ("g", "w", "a")})
     moras.update({small: (vowel,) for small, vowel in _SMALL.items()})
     moras.update({small: ("y", vowel) for small, vowel in _SMALL_Y.items()})
@@ -81,7 +89,7 @@ def katakana(text: str) -> str:
 
 
 def moras(text: str) -> list[tuple[str, ...]] | None:
-    """The moras of a text in katakana, phonemes of each; the long mark repeats the vowel. None if it is not all kana."""
+    """Phonemes of each mora of a text in katakana; the long mark repeats the vowel. None if it is not all kana."""
     found: list[tuple[str, ...]] = []
     place = 0
     while place < len(text):

@@ -13,10 +13,14 @@ from synthesis.text.language import PUNCTUATION
 
 SPACE, OTHER = "空", "停"
 """Symbols for a space between words and for a mark that has no symbol of its own, such as a quote."""
+_listed = str.split
 _LETTERS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
-        "에이 비 시 디 이 에프 지 에이치 아이 제이 케이 엘 엠 엔 오 피 큐 아르 에스 티 유 브이 더블유 엑스 와이 제트".split(),
+        _listed(
+            "에이 비 시 디 이 에프 지 에이치 아이 제이 케이 엘 엠 엔 오 피 큐 아르 "
+            "에스 티 유 브이 더블유 엑스 와이 제트"
+        ),
         strict=True,
     )
 )
@@ -38,8 +42,10 @@ _NAMED = {
 }
 _MARKS = {"：": ",", "；": ",", "，": ",", "。": ".", "！": "!", "？": "?", "\n": ".", "·": ",", "、": ",", " ": SPACE}
 _ONSETS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = "ㅏ ㅐ ㅣㅏ ㅣㅐ ㅓ ㅔ ㅣㅓ ㅣㅔ ㅗ ㅗㅏ ㅗㅐ ㅗㅣ ㅣㅗ ㅜ ㅜㅓ ㅜㅔ ㅜㅣ ㅣㅜ ㅡ ㅡㅣ ㅣ".split()
-_CODAS = "ㄱ ㄲ ㄱㅅ ㄴ ㄴㅈ ㄴㅎ ㄷ ㄹ ㄹㄱ ㄹㅁ ㄹㅂ ㄹㅅ ㄹㅌ ㄹㅍ ㄹㅎ ㅁ ㅂ ㅂㅅ ㅅ ㅆ ㅇ ㅈ ㅊ ㅋ ㅌ ㅍ ㅎ".split()
+_VOWELS = _listed("ㅏ ㅐ ㅣㅏ ㅣㅐ ㅓ ㅔ ㅣㅓ ㅣㅔ ㅗ ㅗㅏ ㅗㅐ ㅗㅣ ㅣㅗ ㅜ ㅜㅓ ㅜㅔ ㅜㅣ ㅣㅜ ㅡ ㅡㅣ ㅣ")
+_CODAS = _listed(
+    "ㄱ ㄲ ㄱㅅ ㄴ ㄴㅈ ㄴㅎ ㄷ ㄹ ㄹㄱ ㄹㅁ ㄹㅂ ㄹㅅ ㄹㅌ ㄹㅍ ㄹㅎ ㅁ ㅂ ㅂㅅ ㅅ ㅆ ㅇ ㅈ ㅊ ㅋ ㅌ ㅍ ㅎ"
+)
 _JAMO = {
     **{chr(0x1100 + number): onset for number, onset in enumerate(_ONSETS)},
     **{chr(0x1161 + number): vowel for number, vowel in enumerate(_VOWELS)},
@@ -56,7 +62,9 @@ class Korean:
 
         Raises UnreadableText for characters of other scripts (hanja and kana too) and for emoji.
         """
-        spelled = re.sub("[！-～]", lambda wide: unicodedata.normalize("NFKC", wide[0]), unicodedata.normalize("NFC", text))
+        spelled = re.sub(
+            "[！-～]", lambda wide: unicodedata.normalize("NFKC", wide[0]), unicodedata.normalize("NFC", text)
+        )
         spelled = re.sub(r"(?<=[0-9])[~〜∼](?=[0-9])", "에서 ", spelled)
         spelled = re.sub(r"([$€£¥₩￦])\s?([0-9][0-9,.]*)", r"\2\1", spelled).replace("￦", "₩").replace("￥", "¥")
         for sign, word in _NAMED.items():
@@ -142,5 +150,3 @@ def _readable(char: str) -> bool:
     if char.isascii() or "가" <= char <= "힣" or "ㄱ" <= char <= "ㅣ":
         return True
     return unicodedata.category(char) in {"Cc", "Cf", "Lm", "Sk"} or char in "〜∼♪♫☆★○●◇◆□■△▲▽▼※→←↑↓®™©"
-
-

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import Any
 
 from synthesis.text.errors import LanguageDataMissing
-
-if TYPE_CHECKING:
-    from mecab import MeCab
 
 STEM, PARTICLE, ENDING, COUNTER = "\ue001", "\ue002", "\ue003", "\ue004"
 """Marks: a verb stem that tenses what follows, the particle 의, an ending in ㄹ, a bound noun that counts."""
@@ -21,12 +19,11 @@ _TENSING = frozenset("ᆫᆬᆷᆱᆰᆲᆴ")
 
 
 @cache
-def _analyser() -> MeCab:
+def _analyser() -> Any:
     try:
-        from mecab import MeCab
+        return import_module("mecab").MeCab()
     except ImportError:
         raise LanguageDataMissing("ko", "python-mecab-ko") from None
-    return MeCab()
 
 
 def annotate(text: str) -> str:

@@ -18,8 +18,8 @@ from synthesis.text.package_data import package_file
 _TENSE = str.maketrans("ᄀᄃᄇᄉᄌ", "ᄁᄄᄈᄊᄍ")
 _LINKED = str.maketrans("ᆨᆩᆫᆮᆯᆷᆸᆺᆻᆽᆾᆿᇀᇁ", "ᄀᄁᄂᄃᄅᄆᄇᄉᄊᄌᄎᄏᄐᄑ")
 _LINKED_PAIRS = {
-    **{"ᆪ": "ᆨᄊ", "ᆬ": "ᆫᄌ", "ᆰ": "ᆯᄀ", "ᆱ": "ᆯᄆ", "ᆲ": "ᆯᄇ", "ᆳ": "ᆯᄊ", "ᆴ": "ᆯᄐ", "ᆵ": "ᆯᄑ", "ᆹ": "ᆸᄊ"},
-    **{"ᇂ": "ᄋ", "ᆭ": "ᄂ", "ᆶ": "ᄅ"},
+    **dict(zip("ᆪᆬᆰᆱᆲᆳᆴᆵᆹ", ("ᆨᄊ", "ᆫᄌ", "ᆯᄀ", "ᆯᄆ", "ᆯᄇ", "ᆯᄊ", "ᆯᄐ", "ᆯᄑ", "ᆸᄊ"), strict=True)),
+    **dict(zip("ᇂᆭᆶ", "ᄋᄂᄅ", strict=True)),
 }
 _PALATAL = {"ᆮ": "ᄌ", "ᇀ": "ᄎ", "ᆴ": "ᆯᄎ"}
 
@@ -32,7 +32,7 @@ def _tense(match: re.Match[str]) -> str:
     return match[1] + match[2][: onset + 1].translate(_TENSE) + match[2][onset + 1 :]
 
 
-_ENDINGS = "|".join(unicodedata.normalize("NFD", word) for word in "걸 밖에 세라 수록 지라도 지언정 진대".split())
+_ENDINGS = "|".join(unicodedata.normalize("NFD", word) for word in str.split("걸 밖에 세라 수록 지라도 지언정 진대"))
 """Endings that are tensed after ㄹ even when nothing marks them."""
 
 _BY_WORD: tuple[Replacement, ...] = (
@@ -95,5 +95,3 @@ def exceptional(text: str) -> str:
     for pattern, sound in _exceptions():
         text = pattern.sub(sound, text)
     return text
-
-
