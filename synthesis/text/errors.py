@@ -5,7 +5,8 @@ TextError
 ├── UnknownSymbol       a phoneme that is not in the symbol table
 ├── LanguageUnknown     a language tag that this version of the models has no front end for
 ├── BadReading          a reading in the lexicon or in the text that is not one in its language
-└── BadPause            a pause mark without a length that can be used
+├── BadPause            a pause mark without a length that can be used
+└── TextMethodUnknown   a way of cutting that there is not
 EngineError
 └── LanguageDataMissing a package or its dictionary, without which a language cannot be read
 """

@@ -17,6 +17,7 @@ _HEADS = (
     "aa", "ai", "au", "ap", "at", "ak", "a", "p", "b", "e", "t", "d", "kw", "k", "gw", "g", "f", "h", "l", "m", "ng",
     "n", "s", "w", "c", "z", "j", "ong", "on", "ou", "oi", "ok", "o", "uk", "ung",
 )  # fmt: skip
+_WAVES = str.maketrans("~～", "--")
 _JYUTPING = re.compile(r"[a-z]+[1-6]")
 
 
@@ -26,8 +27,8 @@ class Cantonese:
     code = "yue"
 
     def normalise(self, text: str) -> str:
-        """As for Mandarin, without joining runs of marks: numbers in words, simplified characters."""
-        return "".join(with_marks(sentence) for sentence in sentences(text))
+        """As for Mandarin, but runs of marks stay and a wave is a dash: numbers in words, simplified characters."""
+        return "".join(with_marks(sentence.translate(_WAVES)) for sentence in sentences(text))
 
     def phonemes(self, norm: str) -> tuple[list[str], list[int]]:
         """Two symbols for each character, one for each mark. Raises UnreadableText for a character without jyutping."""

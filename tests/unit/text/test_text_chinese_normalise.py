@@ -92,8 +92,8 @@ def test_characters_that_become_unreadable_ones_are_kept() -> None:
     assert simplified("好貴喎嗰") == "好贵喎嗰"
 
 
-def test_cantonese_keeps_runs_of_marks() -> None:
-    assert Cantonese().normalise("好！！") == "好!!"
+def test_cantonese_keeps_runs_of_marks_and_reads_a_wave_as_a_dash() -> None:
+    assert Cantonese().normalise("好！！好～") == "好!!好-"
 
 
 @given(st.text(st.sampled_from("0123456789.:-~/%+×=年月日个元kgcm²①α,。\n ￥^") | st.characters(), max_size=60))
