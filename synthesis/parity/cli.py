@@ -64,7 +64,11 @@ def _summary(results: Sequence[Result]) -> str:
 def _plain(result: Result) -> dict[str, Any]:
     """As JSON knows it: a skipped file has a reason and ``ok`` null; an infinite error is null too."""
     if isinstance(result, Check):
-        return {**asdict(result), "error": result.error if isfinite(result.error) else None, "ok": bool(result.ok)}
+        return {
+            **asdict(result),
+            "error": float(result.error) if isfinite(result.error) else None,
+            "ok": bool(result.ok),
+        }
     return {
         "file": result.file,
         "quantity": None,

@@ -44,7 +44,8 @@ def _wave(stored: Arrays, key: str) -> Tensor:
 
 def _spectrograms(file: str, stored: Arrays) -> Iterator[Check]:
     wave = _wave(stored, "wave32k_int16")
-    yield close(file, "spec", transforms.spectrogram(wave)[None], stored["spec"], SPECTRUM_TOLERANCE)
+    bins = stored["spec"].shape[1]  # small copies hold the first ones only
+    yield close(file, "spec", transforms.spectrogram(wave)[None, :bins], stored["spec"], SPECTRUM_TOLERANCE)
     mel_v3 = transforms.mel_v3(_wave(stored, "wave24k_int16"))
     yield close(file, "mel_v3", mel_v3[None], stored["mel_v3"], MEL_TOLERANCE)
     yield close(file, "mel_v4", transforms.mel_v4(wave)[None], stored["mel_v4"], MEL_TOLERANCE)

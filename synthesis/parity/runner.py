@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -40,8 +41,8 @@ def run(folder: Path, only: str | None = None) -> Iterator[Result]:
         for part, patterns in PARTS.items():
             if any(fnmatchcase(name, pattern) for name in wanted for pattern in patterns):
                 for result in _guarded(part, narrowed):
-                    seen.add(result.file)
-                    yield result
+                    seen.add(full := _full_name(result.file, wanted))
+                    yield replace(result, file=full)
     for name in wanted:
         if name not in seen:
             later = any(fnmatchcase(name, pattern) for pattern in LATER)
@@ -64,6 +65,12 @@ def passed(results: Iterable[Result]) -> bool:
 def _matches(name: str, only: str) -> bool:
     path = PurePosixPath(name)
     return any(fnmatchcase(text, only) for text in (name, path.name, path.stem))
+
+
+def _full_name(file: str, wanted: Sequence[str]) -> str:
+    """The path of a file that a part calls by its bare name: of a vector before a checkpoint of the same name."""
+    paths = sorted(wanted, key=lambda name: not name.startswith("vectors/"))
+    return next((name for name in paths if file in (name, PurePosixPath(name).name, PurePosixPath(name).stem)), file)
 
 
 def _guarded(part: str, folder: Path) -> Iterator[Result]:

@@ -28,7 +28,8 @@ def names(folder: Path, *prefixes: str) -> list[str]:
 
 def load(folder: Path, name: str) -> Arrays:
     """Inputs and outputs of a vector. Arrays stored in half precision are exact and come as float32."""
-    with np.load(folder / "vectors" / f"{name}.npz", allow_pickle=False) as stored:
+    path = folder / "vectors" / f"{name}.npz"
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return {key: _single(stored[key]) for key in stored.files}
 
 
