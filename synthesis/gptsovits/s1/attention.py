@@ -1,0 +1,58 @@
+"""One query per line against its cached keys.
+
+Short rows against long caches are bound by memory: on the CPU two batched products over the used part of the cache
+beat the fused kernel, which is built for long queries. On CUDA the fused kernel is used.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows
+from torch import Tensor
+
+REACH = 32
+"""The attended part of the cache is a multiple of this: then positions that are masked do not change how the others are
+added up, and a line has the same bits beside a longer one."""
+
+
+def mask_for(positions: Tensor, reach: int, heads: int, dtype: torch.dtype) -> Tensor:
+    """What each line may attend to: everything up to its own position.
+
+    positions: [R] int64. Returns on the CPU [R * heads, 1, reach], 0 or -inf; elsewhere [R, 1, 1, reach] bool.
+    """
+    allowed = torch.arange(reach, device=positions.device) <= positions[:, None]  # [R, reach]
+    if positions.device.type != "cpu":
+        return allowed[:, None, None]
+    bias = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, -torch.inf)
+    return bias[:, None].expand(-1, heads, -1).reshape(-1, 1, reach)  # [R * heads, 1, reach]
+
+
+def attend(query: Tensor, pairs: Tensor, mask: Tensor, out: Tensor) -> None:
+    """Attend and write the first R rows of ``out`` [M, heads * w].
+
+    query: [R, heads, w]; pairs: [2, slots, heads, capacity, w], keys and values; mask: of ``mask_for``.
+    """
+    rows, heads, width = query.shape
+    reach = mask.shape[-1]
+    if query.device.type != "cpu":
+        keys, values = pairs[:, :rows, :, :reach]  # [R, heads, reach, w] each
+        attended = F.scaled_dot_product_attention(query[:, :, None], keys, values, attn_mask=mask)  # [R, heads, 1, w]
+        out[:rows] = attended.reshape(rows, heads * width)
+        return
+    flat = pairs[:, :rows].view(2, rows * heads, -1, width)[:, :, :reach]  # [2, R * heads, reach, w]
+    query = query.reshape(rows * heads, 1, width)
+    scores = torch.baddbmm(mask, query, flat[0].transpose(1, 2), alpha=width**-0.5)  # [R * heads, 1, reach]
+    torch.bmm(scores.softmax(dim=-1), flat[1], out=out.view(-1, 1, width)[: rows * heads])
+
+
+def attend_prefix(query: Tensor, key: Tensor, value: Tensor, text: int) -> Tensor:
+    """Attention inside a prefix of ``text`` phonemes and then codes: [T, heads, w] each -> [T, heads * w].
+
+    Phonemes see all phonemes; codes see all phonemes and the codes up to themselves.
+    """
+    length, heads, width = query.shape
+    allowed = torch.ones(length, length, dtype=torch.bool, device=query.device).tril_()
+    allowed[:text, :text] = True
+    query, key, value = (x.transpose(0, 1)[None] for x in (query, key, value))  # [1, heads, T, w]
+    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+    return attended[0].transpose(0, 1).reshape(length, heads * width)

@@ -1,0 +1,203 @@
+"""The text-to-codes transformer: phonemes and a prompt of codes in, logits of the next code out.
+
+A decoder whose prefix, the phonemes, is attended to in both directions (prefix language model; Raffel et al. 2020,
+section 3.2.1), with layer norms after the residuals. One code is 40 ms of speech.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows
+from torch import Tensor
+
+from synthesis.gptsovits.checkpoints import S1Checkpoint
+from synthesis.gptsovits.checkpoints.s1_layout import check_s1
+from synthesis.gptsovits.errors import BadInput
+from synthesis.gptsovits.s1.attention import REACH, attend, attend_prefix, mask_for
+from synthesis.gptsovits.s1.cache import KvCache
+from synthesis.gptsovits.s1.embedding import Embedding
+from synthesis.gptsovits.s1.linear import ROWS, Linear, Quantise, build
+
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class S1Shape:
+    """Sizes of a model. codes: those of the tokeniser and, as the last, the stop code."""
+
+    width: int
+    layers: int
+    heads: int
+    phonemes: int
+    codes: int
+
+    @property
+    def stop(self) -> int:
+        """The code that ends a line."""
+        return self.codes - 1
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Layer norm over the last axis."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[rows, width] -> [rows, width]."""
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, EPSILON)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block: x = norm1(x + out(attention(qkv x))); x = norm2(x + down(up x)), ``up`` with its rectifier."""
+
+    qkv: Linear
+    out: Linear
+    norm1: Norm
+    up: Linear
+    down: Linear
+    norm2: Norm
+
+    def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        """[rows, width] twice -> [rows, width]."""
+        x = self.norm1(self.out(attended).add_(x))
+        return self.norm2(self.down(self.up(x)).add_(x))
+
+
+class S1Model:
+    """Weights, ready to compute. Immutable: nothing of a call stays here, so any number of batches may share it."""
+
+    def __init__(
+        self, shape: S1Shape, embedding: Embedding, layers: tuple[Layer, ...], head: Linear, *, like: Tensor
+    ) -> None:
+        self.shape = shape
+        self.device: torch.device = like.device
+        self.dtype: torch.dtype = like.dtype
+        self._embedding, self._layers, self._head = embedding, layers, head
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        checkpoint: S1Checkpoint,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        quantise: Quantise | None = None,
+    ) -> S1Model:
+        """Build from a loaded checkpoint. ``quantise``: see ``linear.py``; None computes what the checkpoint says.
+
+        Raises WrongTensors, WrongShape, BadConfig; BadInput for a ``quantise`` that cannot be had here.
+        """
+        check_s1(checkpoint.weights, checkpoint.config)
+        weights = {
+            name.removeprefix("model."): value.detach().to(device, dtype, copy=True)
+            for name, value in checkpoint.weights.items()
+        }
+        model = checkpoint.config["model"]
+        codes, width = weights["ar_audio_embedding.word_embeddings.weight"].shape
+        phonemes = weights["ar_text_embedding.word_embeddings.weight"]
+        shape = S1Shape(width, model["n_layer"], model["head"], phonemes.shape[0], codes)
+        embedding = Embedding(
+            phonemes,
+            weights["ar_audio_embedding.word_embeddings.weight"],
+            (weights["bert_proj.weight"], weights["bert_proj.bias"]),
+            weights["ar_text_position.alpha"],
+            weights["ar_audio_position.alpha"],
+        )
+        layers = tuple(_layer(weights, f"h.layers.{index}", quantise) for index in range(shape.layers))
+        head = build(weights["ar_predict_layer.weight"], None, quantise=quantise)
+        return cls(shape, embedding, layers, head, like=phonemes)
+
+    def new_cache(self, slots: int, positions: int) -> KvCache:
+        """An empty cache for this model."""
+        shape = self.shape
+        return KvCache(
+            layers=shape.layers,
+            slots=slots,
+            heads=shape.heads,
+            head_width=shape.width // shape.heads,
+            positions=positions,
+            device=self.device,
+            dtype=self.dtype,
+        )
+
+    def text_embedding(self, phonemes: Tensor, bert: Tensor | None) -> Tensor:
+        """[P] ids, [1024, P] features or None -> [P, width]."""
+        return self._embedding.text(phonemes, bert)
+
+    @torch.inference_mode()
+    def prefill(self, phonemes: Tensor, bert: Tensor | None, prompt: Tensor, cache: KvCache, slot: int) -> Tensor:
+        """Read phonemes [P] and prompt [C] into a slot, in one pass.
+
+        Returns logits of the first new code, [codes] float32.
+        """
+        prompt = prompt.to(self.device)
+        codes = self._embedding.codes(prompt, torch.arange(prompt.shape[0], device=self.device))
+        x = torch.cat((self._embedding.text(phonemes, bert), codes))  # [T, width], T = P + C
+        length, text = x.shape[0], phonemes.shape[0]
+        cache.reserve(length)
+        for index, layer in enumerate(self._layers):
+            qkv = layer.qkv(x).view(length, 3, self.shape.heads, -1)  # [T, 3, heads, head width]
+            cache.fill(index, slot, qkv[:, 1:])
+            attended = attend_prefix(qkv[:, 0], qkv[:, 1], qkv[:, 2], text)
+            x = layer.after_attention(x, attended)
+        return self._head(self._rows(x[-1:]))[0].float()
+
+    def step(self, codes: Tensor, code_positions: Tensor, positions: Tensor, mask: Tensor, cache: KvCache) -> Tensor:
+        """Append one code to each of the first R slots. The cache must have room for the positions.
+
+        codes, code_positions (among the codes), positions (in the cache): [R] int64; mask: of ``attention.mask_for``.
+        Returns [R, codes] float32 logits of the next code. Shapes follow from those given: can be captured in a graph.
+        """
+        rows = codes.shape[0]
+        slots = torch.arange(rows, device=self.device)
+        x = self._rows(self._embedding.codes(codes, code_positions))  # [M, width], M >= R
+        room = torch.zeros_like(x)  # rows from R on stay zero
+        for layer, pairs in zip(self._layers, cache.layers, strict=True):
+            qkv = layer.qkv(x).view(x.shape[0], 3, self.shape.heads, -1)[:rows]  # [R, 3, heads, head width]
+            pairs[:, slots, :, positions] = qkv[:, 1:]  # [R, 2, heads, head width]: indexed axes come first
+            attend(qkv[:, 0], pairs, mask, room)
+            x = layer.after_attention(x, room)
+        return self._head(x)[:rows].float()
+
+    @torch.inference_mode()
+    def extend(self, code: int, code_position: int, position: int, cache: KvCache) -> Tensor:
+        """Append a given code to the line in slot 0. Returns logits of the next code, [codes] float32."""
+        cache.reserve(position + 1)
+        reach = min(-(-(position + 1) // REACH) * REACH, cache.capacity)
+        at, place, where = (torch.tensor([value], device=self.device) for value in (code, code_position, position))
+        return self.step(at, place, where, mask_for(where, reach, self.shape.heads, self.dtype), cache)[0]
+
+    def _rows(self, x: Tensor) -> Tensor:
+        """Fill up with rows of zeros to a number of rows whose sums do not depend on it."""
+        lacking = -x.shape[0] % ROWS if self.device.type == "cpu" else 0
+        return F.pad(x, (0, 0, 0, lacking)) if lacking else x
+
+
+def check_positions(positions: int, limit: int) -> None:
+    """Raise BadInput unless a cache may have this many positions."""
+    if not 1 <= positions <= limit:
+        raise BadInput("positions", f"are {positions}, not within 1 and {limit}")
+
+
+def _layer(weights: Mapping[str, Tensor], prefix: str, quantise: Quantise | None) -> Layer:
+    def linear(name: str, kind: str = ".", relu: bool = False) -> Linear:
+        weight, bias = weights[f"{prefix}.{name}{kind}weight"], weights[f"{prefix}.{name}{kind}bias"]
+        return build(weight, bias, relu=relu, quantise=quantise)
+
+    def norm(name: str) -> Norm:
+        return Norm(weights[f"{prefix}.{name}.weight"], weights[f"{prefix}.{name}.bias"])
+
+    return Layer(
+        qkv=linear("self_attn.in_proj", kind="_"),
+        out=linear("self_attn.out_proj"),
+        norm1=norm("norm1"),
+        up=linear("linear1", relu=True),
+        down=linear("linear2"),
+        norm2=norm("norm2"),
+    )
