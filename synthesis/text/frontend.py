@@ -13,7 +13,7 @@ from pathlib import Path
 from synthesis.text.errors import UnreadableText
 from synthesis.text.language import PUNCTUATION, Segment
 from synthesis.text.lexicon import Lexicon, Spelling, is_arpabet, spellings
-from synthesis.text.readable import without_ornaments
+from synthesis.text.readable import plain
 from synthesis.text.segmentation import Stretch, stretches
 from synthesis.text.speaking import Speaker
 from synthesis.text.symbols import UNKNOWN, SymbolTable, TableVersion
@@ -67,7 +67,7 @@ class FrontEnd:
         """
         tag = language.lower()
         terms = Lexicon(self._lexicon.terms | dict(lexicon)) if lexicon else self._lexicon
-        clean, spelled = spellings(re.sub(" {2,}", " ", without_ornaments(text)), terms)
+        clean, spelled = spellings(re.sub(" {2,}", " ", plain(text)), terms)
         found = self._segments(clean, tag, spelled)
         if sum(len(segment.phonemes.ids) for segment in found) < SHORTEST:
             found = self._segments("." + clean, tag, [spelling.moved(1) for spelling in spelled])

@@ -10,9 +10,9 @@ from synthesis.text.errors import LanguageDataMissing
 from synthesis.text.zh.lexical import lexical
 from synthesis.text.zh.rules import spell_out
 
-_FULL_WIDTH = {code + 0xFEE0: code for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B))} | {
-    0x3000: 0x20
-}
+_FULL_WIDTH = {code + 0xFEE0: code for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B))}
+_PLAIN = _FULL_WIDTH | str.maketrans({"\u3000": " ", "〇": "零"})
+_CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 _DROPPED = re.compile(r"[—《》【】<>{}()（）#&@“”^_|\\ ]")
 _DROPPED_AT_THE_END = re.compile(r"[—《》【】<>{}()（）#&@“”^_|\\=-]")
 _SENTENCE_END = re.compile(r"([：、，；。？！,;?!][”’]?)")
@@ -22,12 +22,12 @@ _GREEK = {
     "πΠ": "派", "ρ": "肉", "ςΣσ": "西格玛", "τ": "套", "υ": "宇普西龙", "φΦ": "服艾", "χ": "器", "ψ": "普赛",
     "ωΩ": "欧米伽",
 }  # fmt: skip
-_SIGNS = (
+SIGNS = (
     {"/": "每", "+": "加", "-": "减", "×": "乘", "÷": "除", "=": "等"}
     | dict(zip("①②③④⑤⑥⑦⑧⑨⑩", "一二三四五六七八九十", strict=True))
     | {letter: name for letters, name in _GREEK.items() for letter in letters}
 )
-_SIGN_WORDS = str.maketrans(_SIGNS)
+_SIGN_WORDS = str.maketrans(SIGNS)
 _MARKS = {
     **dict.fromkeys("：；，·、/", ","),
     **dict.fromkeys("。\n$", "."),
@@ -53,11 +53,11 @@ def with_marks(sentence: str) -> str:
 
 def simplified(text: str) -> str:
     """Traditional characters as simplified ones, one for one."""
-    return "".join(char if char < "\u3400" else _simplified(char) for char in text)
+    return "".join(_simplified(char) if _CHINESE.match(char) else char for char in text)
 
 
 def _sentence(sentence: str) -> str:
-    sentence = spell_out(simplified(sentence).translate(_FULL_WIDTH))
+    sentence = spell_out(simplified(sentence).translate(_PLAIN))
     return _DROPPED_AT_THE_END.sub("", sentence.translate(_SIGN_WORDS))
 
 

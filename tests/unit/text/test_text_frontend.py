@@ -105,6 +105,27 @@ def test_ornaments_beside_words_are_left_out() -> None:
     assert symbols(V2.segments("今天天气真好😀！", "zh")) == symbols(V2.segments("今天天气真好！", "zh"))
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("二〇二六年，他来了。", "二零二六年，他来了。"),
+        ("二○○八年，他来了。", "二零零八年，他来了。"),
+        ("这是第Ⅳ章的内容。", "这是第4章的内容。"),
+        ("他喝了½杯的牛奶。", "他喝了1/2杯的牛奶。"),
+        ("这是第⑫个问题。", "这是第12个问题。"),
+        ("\uf9b4子里的小鸟在唱歌。", "領子里的小鸟在唱歌。"),  # a compatibility form
+    ],
+)
+def test_odd_numerals_and_forms_are_read_and_not_dropped(written: str, meant: str) -> None:
+    assert symbols(V2.segments(written, "zh")) == symbols(V2.segments(meant, "zh"))
+
+
+def test_characters_beyond_the_common_block_are_named() -> None:
+    with pytest.raises(UnreadableText) as caught:
+        V2.segments("他姓𠮷田，是日本人。", "zh")
+    assert caught.value.characters == "𠮷"
+
+
 def test_yen_and_caret_turn_commas_into_silences() -> None:
     assert "SP2" in symbols(V2.segments("今天￥天气真好。", "zh"))
     assert "SP3" in symbols(V2.segments("今天^天气真好。", "zh"))
