@@ -33,11 +33,16 @@ _NAMED = sa.text(
     f"SELECT {_COLUMNS} FROM voice v WHERE v.name = :name "
     "AND (CAST(:version AS bigint) IS NULL OR v.version = :version) ORDER BY v.version DESC LIMIT 1"
 )
+_BY_ID = sa.text(f"SELECT {_COLUMNS} FROM voice v WHERE v.id = :id")
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('voicefarm.voice:' || :name, 0))")
 _TELL = sa.text(
-    "UPDATE voice SET languages = :languages, description = :description WHERE id = :id "
-    "AND (languages, description) IS DISTINCT FROM (:languages, :description)"
-).bindparams(sa.bindparam("languages", type_=JSONB), sa.bindparam("description", type_=sa.Text))
+    "UPDATE voice SET languages = :languages, description = :description, parameters = :parameters WHERE id = :id "
+    "AND (languages, description, parameters) IS DISTINCT FROM (:languages, :description, :parameters)"
+).bindparams(
+    sa.bindparam("languages", type_=JSONB),
+    sa.bindparam("description", type_=sa.Text),
+    sa.bindparam("parameters", type_=JSONB),
+)
 
 
 def upsert_voice(
@@ -55,14 +60,15 @@ def upsert_voice(
     """Make sure a voice is known, and return its id.
 
     A voice that sounds different is another version: when ``version`` is taken by another digest, the next free
-    number is used, so lines already rendered keep the voice they were rendered with. Languages and description do not
-    change the sound and are brought up to date.
+    number is used, so lines already rendered keep the voice they were rendered with. Languages, description and what
+    of the parameters is not in the digest (where files are) do not change the sound and are brought up to date.
     """
     conn.execute(_LOCK, {"name": name})
     known = conn.execute(sa.select(Voice.id, Voice.version, Voice.digest).where(Voice.name == name)).all()
     for row in known:
         if row.digest == digest:
-            conn.execute(_TELL, {"id": row.id, "languages": list(languages), "description": description})
+            told = {"languages": list(languages), "description": description, "parameters": dict(parameters)}
+            conn.execute(_TELL, {"id": row.id, **told})
             return int(row.id)
     taken = {row.version for row in known}
     statement = sa.insert(Voice).values(
@@ -124,6 +130,14 @@ def get_voice(conn: sa.Connection, name: str, version: int | None = None) -> Voi
     row = conn.execute(_NAMED, {"name": name, "version": version}).one_or_none()
     if row is None:
         raise NotFound("voice", name if version is None else f"{name}@{version}")
+    return _record(row)
+
+
+def get_voice_by_id(conn: sa.Connection, voice_id: int) -> VoiceRecord:
+    """One voice in exactly this version. Raises NotFound."""
+    row = conn.execute(_BY_ID, {"id": voice_id}).one_or_none()
+    if row is None:
+        raise NotFound("voice", voice_id)
     return _record(row)
 
 

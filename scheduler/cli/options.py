@@ -18,7 +18,10 @@ OutOption = Annotated[
         "--out", "-o", metavar="OUT", help="Folder (or s3:// URL) for what is made; default FILE's name-audio."
     ),
 ]
-EngineOption = Annotated[str, typer.Option("--engine", help="The engine that renders: draft, fake.")]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", help="The engine that renders: draft, gpt-sovits, fake; the one of --voice by default."),
+]
 VoiceOption = Annotated[str | None, typer.Option("--voice", help="The narrator's voice; the engine's own by default.")]
 CastOption = Annotated[
     list[str] | None, typer.Option("--cast", metavar="NAME=VOICE", help="Give a character a voice (repeatable).")
@@ -59,7 +62,7 @@ PriorityOption = Annotated[int, typer.Option("--priority", min=0, max=100, help=
 def make_order(
     file: Path,
     out: str | None,
-    engine: str,
+    engine: str | None,
     voice: str | None,
     cast: list[str] | None,
     profile: str,

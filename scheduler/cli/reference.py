@@ -19,6 +19,8 @@ def commands(group: Any = None, prefix: str = "voicefarm") -> Iterator[tuple[str
     for name, command in group.commands.items():
         full = f"{prefix} {name}"
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield full, command
             yield from commands(command, full)
         else:
             yield full, command

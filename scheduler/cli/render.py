@@ -44,7 +44,7 @@ _FORMATS = "m4b,mp3,flac,vtt"
 def render(
     file: ScriptArgument,
     out: OutOption = None,
-    engine: EngineOption = "draft",
+    engine: EngineOption = None,
     voice: VoiceOption = None,
     cast: CastOption = None,
     profile: ProfileOption = "audiobook",
@@ -109,7 +109,7 @@ def render(
 def submit(
     file: ScriptArgument,
     out: OutOption = None,
-    engine: EngineOption = "draft",
+    engine: EngineOption = None,
     voice: VoiceOption = None,
     cast: CastOption = None,
     profile: ProfileOption = "audiobook",
@@ -169,7 +169,7 @@ def submit(
 
 def plan(
     file: ScriptArgument,
-    engine: EngineOption = "draft",
+    engine: EngineOption = None,
     voice: VoiceOption = None,
     cast: CastOption = None,
     profile: ProfileOption = "audiobook",

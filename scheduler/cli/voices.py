@@ -1,21 +1,25 @@
-"""Voices and their consents."""
+"""Voices and their consents: listed, cloned, allowed, forbidden."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from scheduler.cli.common import HomeOption, JsonOption, echo_json, echo_table, transaction
+from scheduler.cli.common import HomeOption, JsonOption, echo_json, echo_table, load_settings, transaction
 from scheduler.cli.exits import ExitCode
 
 VoiceArgument = Annotated[str, typer.Argument(metavar="VOICE", help="The voice's name.")]
 
+voices_app = typer.Typer(invoke_without_command=True)
 consent_app = typer.Typer(help="The consent without which a voice is not rendered.", no_args_is_help=True)
 
 
+@voices_app.callback()
 def voices(
+    ctx: typer.Context,
     engine: Annotated[str | None, typer.Option("--engine", help="Only this engine's voices.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -24,6 +28,8 @@ def voices(
 
     Example: voicefarm voices --engine draft
     """
+    if ctx.invoked_subcommand is not None:
+        return
     from db.queries import voices as queries
 
     with transaction(home) as conn:
@@ -38,6 +44,89 @@ def voices(
             for voice in found
         ],
     )
+
+
+@voices_app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The voice's name on the farm.")],
+    s1: Annotated[Path, typer.Option("--s1", help="Text to codes: a .ckpt or .safetensors.")],
+    s2: Annotated[Path, typer.Option("--s2", help="Codes to audio: a .pth or .safetensors.")],
+    hubert: Annotated[Path, typer.Option("--hubert", help="Folder of chinese-hubert-base.")],
+    ref: Annotated[
+        list[Path],
+        typer.Option("--ref", help="A clip of 3 to 10 s of the speaker (repeatable; the first is the default)."),
+    ],
+    ref_text: Annotated[
+        list[str], typer.Option("--ref-text", help="What is said in the clip, word for word; one for each --ref.")
+    ],
+    ref_lang: Annotated[
+        list[str],
+        typer.Option("--ref-lang", help="The clip's language: zh, yue, en, ja, ko; one for each --ref, or for all."),
+    ],
+    ref_emotion: Annotated[
+        list[str] | None,
+        typer.Option("--ref-emotion", help="Emotions the clip is for, with commas; one for each --ref ('' for none)."),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option("--also", help="More of the speaker, for the timbre of the first clip (repeatable)."),
+    ] = None,
+    roberta: Annotated[
+        Path | None, typer.Option("--roberta", help="Folder of chinese-roberta-wwm-ext-large; needed for Chinese.")
+    ] = None,
+    speaker: Annotated[
+        Path | None, typer.Option("--speaker", help="ERes2NetV2 file; needed for v2Pro and v2ProPlus.")
+    ] = None,
+    g2pw: Annotated[Path | None, typer.Option("--g2pw", help="Folder of G2PWModel: reads Chinese polyphones.")] = None,
+    languages: Annotated[
+        str | None, typer.Option("--languages", help="Languages it is cast for, with commas; all it can, if left out.")
+    ] = None,
+    speed: Annotated[float, typer.Option("--speed", min=0.5, max=2.0, help="Pace: 1.1 is a tenth faster.")] = 1.0,
+    top_k: Annotated[int, typer.Option("--top-k", min=1, max=1025, help="Codes that may be drawn.")] = 15,
+    top_p: Annotated[float, typer.Option("--top-p", min=0.01, max=1.0, help="Their share; 1 switches it off.")] = 1.0,
+    temperature: Annotated[float, typer.Option("--temperature", min=0.01, max=5.0, help="Above 1 is livelier.")] = 1.0,
+    rerolls: Annotated[
+        int, typer.Option("--rerolls", min=0, max=8, help="How often a suspicious take is drawn again.")
+    ] = 2,
+    consent: Annotated[
+        Literal["synthetic", "signed", "licence"] | None,
+        typer.Option("--consent", help="The consent there is; without one the voice is stored and not rendered."),
+    ] = None,
+    holder: Annotated[str, typer.Option("--holder", help="Who gave it.")] = "",
+    evidence: Annotated[str, typer.Option("--evidence", help="Where the document is kept.")] = "",
+    expires: Annotated[datetime | None, typer.Option("--expires", help="When it ends; never, if left out.")] = None,
+    description: Annotated[str, typer.Option("--description", help="A sentence for people who cast.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Clone a voice: GPT-SoVITS checkpoints and a clip of a speaker become a voice that scripts are cast with.
+
+    Every file is read before anything is stored. The files stay where they are, and every machine that renders the
+    voice needs them there. A name that exists becomes a new version; lines rendered before keep theirs.
+
+    Example: voicefarm voices add anna --s1 anna.ckpt --s2 anna.pth --hubert models/chinese-hubert-base --ref anna.wav
+    --ref-text "Good morning." --ref-lang en --consent signed --holder "Anna Ito" --evidence contracts/14.pdf
+    """
+    from scheduler.local.cloning import ConsentGiven, clips_of, store_voice
+    from synthesis.gptsovits.registering import ModelFiles, check_models, make_voice
+    from synthesis.gptsovits.voice import SamplingNumbers
+
+    voice = make_voice(
+        name,
+        ModelFiles(s1, s2, hubert, roberta, speaker, g2pw),
+        clips_of(ref, ref_text, ref_lang, ref_emotion or [], also or []),
+        sampling=SamplingNumbers(top_k, top_p, temperature),
+        speed=speed,
+        rerolls=rerolls,
+    )
+    version = check_models(voice)
+    if version is None:
+        typer.echo("voicefarm: torch is not installed here, so the checkpoints were not opened", err=True)
+    ends = expires.astimezone() if expires is not None else None
+    given = None if consent is None else ConsentGiven(consent, holder, evidence, ends)
+    stored = store_voice(
+        load_settings(home), name, voice, version=version, languages=languages, description=description, consent=given
+    )
+    typer.echo(f"{stored.label} may be rendered" if stored.live else f"{stored.label} is stored; it has no consent yet")
 
 
 @consent_app.command("grant")
@@ -85,7 +174,7 @@ def revoke(voice: VoiceArgument, home: HomeOption = None) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    app.command()(voices)
+    app.add_typer(voices_app, name="voices")
     app.add_typer(consent_app, name="consent")
 
 

@@ -7,7 +7,7 @@ import fcntl
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from scheduler.local.order import OrderError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from db.records import VoiceRecord
     from db.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class FarmHandle:
     database: sa.Engine
     in_process: bool
     """Whether this process does the work; otherwise a running farm does."""
+    engine: str | None
+    """The engine of this process; None where a running farm does the work."""
 
 
 @contextlib.contextmanager
@@ -70,15 +73,21 @@ def open_database(settings: Settings) -> Iterator[str]:
 
 @contextlib.contextmanager
 def open_farm(
-    settings: Settings, *, engine: str, capacity: int | None = None, on_wait: Callable[[], None] = lambda: None
+    settings: Settings,
+    *,
+    engine: str | Callable[[Sequence[VoiceRecord]], str],
+    capacity: int | None = None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[FarmHandle]:
     """Open the farm the settings name: a running one (BROKER_URL), or one inside this process.
 
-    One process at a time works on a home directory; ``on_wait`` is called once if another one has to be waited for.
+    ``engine`` runs in this process; where it depends on the voices there are, it is a function of them. One process at
+    a time works on a home directory; ``on_wait`` is called once if another one has to be waited for.
     """
     from db.session import make_engine
 
     in_process = settings.broker_url is None
+    name: str | None = None
     with contextlib.ExitStack() as stack:
         if in_process:
             settings.home.mkdir(parents=True, exist_ok=True)
@@ -88,8 +97,9 @@ def open_farm(
         stack.callback(database.dispose)
         if in_process:
             _prepare(database, settings)
-            stack.enter_context(_running(settings, url, engine, capacity))
-        yield FarmHandle(url, database, in_process)
+            name = engine if isinstance(engine, str) else engine(_voices(database))
+            stack.enter_context(_running(settings, url, name, capacity))
+        yield FarmHandle(url, database, in_process, name)
 
 
 def _require_no_scheduler(url: str) -> None:
@@ -121,6 +131,13 @@ def _alone(home: Path, on_wait: Callable[[], None]) -> Iterator[None]:
             on_wait()
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _voices(database: sa.Engine) -> list[VoiceRecord]:
+    from db.queries.voices import list_voices
+
+    with database.connect() as conn:
+        return list_voices(conn)
 
 
 def _prepare(database: sa.Engine, settings: Settings) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scheduler.scripts.model import ScriptDocument
 
 DEFAULT_PRIORITY = 50
+DEFAULT_ENGINE = "draft"
 
 
 class OrderError(SchedulerError):
@@ -29,7 +30,8 @@ class Order:
     """One script and how it is to be rendered."""
 
     source: Path
-    engine: str = "draft"
+    engine: str | None = None
+    """None is the engine of ``voice``, and draft where there is none."""
     voice: str | None = None
     """The narrator; None is the engine's own."""
     cast: Mapping[str, str] = field(default_factory=dict)
@@ -69,7 +71,7 @@ def check(order: Order) -> None:
     from synthesis.registry import ENGINE_NAMES
 
     get_profile(order.profile)
-    if order.engine not in ENGINE_NAMES:
+    if order.engine is not None and order.engine not in ENGINE_NAMES:
         raise EngineUnknown(order.engine, ENGINE_NAMES)
     unknown = sorted(set(order.formats) - set(get_args(Format)))
     if unknown or not order.formats:
@@ -78,6 +80,14 @@ def check(order: Order) -> None:
         raise OrderError(f"--tables {order.tables!r}: choose skip or read")
     if order.slug is not None and order.slug != slug_of(order.slug):
         raise OrderError(f"--slug {order.slug!r} is not made of a-z, 0-9 and single hyphens")
+
+
+def engine_of(order: Order, voices: Sequence[VoiceRecord]) -> str:
+    """The engine that renders an order: the one it names, else the narrator's own, else draft."""
+    if order.engine is not None:
+        return order.engine
+    own = (voice.engine for voice in voices if order.voice in (voice.name, voice.label))
+    return next(own, DEFAULT_ENGINE)
 
 
 def profile_notice(order: Order) -> str:
@@ -114,9 +124,10 @@ def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], 
     from scheduler.local.voices import NARRATORS
     from scheduler.planning import make_plan, source_sha256
 
-    narrator = order.voice or NARRATORS.get(order.engine)
+    engine = order.engine or DEFAULT_ENGINE
+    narrator = order.voice or NARRATORS.get(engine)
     if narrator is None:
-        raise OrderError(f"engine {order.engine!r} has no voice of its own: name the narrator with --voice")
+        raise OrderError(f"engine {engine!r} has no voice of its own: name the narrator with --voice")
     casting = cast(document, voices, narrator=narrator, overrides=order.cast)
     options = JobOptions.model_validate(
         {"formats": order.formats, "review": order.review, "year": document.year, "cover": _keep_cover(document, store)}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from scheduler.local.order import Order, OrderError, plan, profile_notice, read
+from scheduler.local.order import DEFAULT_ENGINE, Order, OrderError, engine_of, plan, profile_notice, read
 from scheduler.local.watch import View, watch
 from scheduler.progress import complete
 
@@ -94,9 +94,11 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
     if notice:
         say(f"{order.profile}: {notice}")
     with open_farm(
-        settings, engine=order.engine, on_wait=lambda: say("another render works on this home; waiting for its end")
+        settings,
+        engine=lambda at_hand: engine_of(order, at_hand),
+        on_wait=lambda: say("another render works on this home; waiting for its end"),
     ) as farm:
-        planned, result = _store(settings, order, document, farm.database, one_engine=farm.in_process)
+        planned, result = _store(settings, order, document, farm.database, one_engine=farm.engine)
         reused = f", {result.reused} of them rendered before" if result.reused else ""
         say(f"{planned.title}: {result.lines} lines in {len(planned.sections)} sections{reused}")
         if not farm.in_process:
@@ -126,7 +128,7 @@ def submit(settings: Settings, order: Order) -> tuple[ImportPlan, ImportResult]:
     try:
         with database.connect() as conn:
             require_current(conn)
-        return _store(settings, order, document, database, one_engine=False)
+        return _store(settings, order, document, database, one_engine=None)
     finally:
         database.dispose()
 
@@ -184,7 +186,7 @@ def dry_run(settings: Settings, order: Order) -> dict[str, Any]:
 
 
 def _store(
-    settings: Settings, order: Order, document: ScriptDocument, database: sa.Engine, *, one_engine: bool
+    settings: Settings, order: Order, document: ScriptDocument, database: sa.Engine, *, one_engine: str | None
 ) -> tuple[ImportPlan, ImportResult]:
     """Cast, plan and import in one transaction: a script is stored whole or not at all."""
     from db.queries import imports, voices
@@ -195,8 +197,8 @@ def _store(
 
     def run() -> tuple[ImportPlan, ImportResult]:
         with database.begin() as conn:
-            at_hand = voices.list_voices(conn, order.engine if one_engine else None)
-            planned = plan(order, document, at_hand, store)
+            at_hand = voices.list_voices(conn, one_engine)
+            planned = plan(replace(order, engine=engine_of(order, at_hand)), document, at_hand, store)
             return planned, imports.import_script(conn, planned)
 
     return retry_transient(run)
@@ -218,7 +220,7 @@ def _voices_without_farm(settings: Settings, order: Order) -> Sequence[VoiceReco
     if settings.database_url is None:
         from scheduler.local.voices import builtin_voices
 
-        return builtin_voices(order.engine)
+        return builtin_voices(order.engine or DEFAULT_ENGINE)
     from db.queries import voices
     from db.session import make_engine
 

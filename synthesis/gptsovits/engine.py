@@ -256,16 +256,22 @@ class GptSovitsEngine:
         self._drop_idle_batches()
 
     def _fill(self, key: str) -> None:
-        waiting = self._waiting[key]
-        if waiting and key not in self._batches:
-            self._batches[key] = self._loaders.batch(waiting[0].line.resident.s1, self._slots)
-        while waiting and self._batches[key].free:
+        if key not in self._batches:
+            self._batches[key] = self._loaders.batch(self._waiting[key][0].line.resident.s1, self._slots)
+        while (waiting := self._waiting.get(key)) and self._batches[key].free:
             segment = waiting.popleft()
+            if segment.line.request.line_id not in self._lines:
+                continue  # another segment of its line could not be drawn
             self._next_key += 1
-            self._drawing[self._next_key] = segment
-            self._batches[key].admit(self._next_key, self._request(segment))
-        if not waiting:
-            del self._waiting[key]
+            try:
+                self._batches[key].admit(self._next_key, self._request(segment))
+            except SynthesisError as error:
+                self._drop(segment.line)
+                self._end(segment.line, error=error)
+            else:
+                self._drawing[self._next_key] = segment
+        if not self._waiting.get(key):
+            self._waiting.pop(key, None)
 
     def _drop_idle_batches(self) -> None:
         """A batch that nobody uses gives its cache back when another one works."""
@@ -308,7 +314,8 @@ class GptSovitsEngine:
             segment.attempts.append(Attempt(segment.seed, codes, result.stopped, check_codes(facts)))
             segments.append(segment)
         while segments:
-            segments = self._go_on(segments)
+            alive = [segment for segment in segments if segment.line.request.line_id in self._lines]
+            segments = self._go_on(alive)
 
     def _go_on(self, segments: Sequence[SegmentWork]) -> list[SegmentWork]:
         """Do what each segment needs next; returns those that were spoken now and have to be looked at again."""
@@ -322,8 +329,21 @@ class GptSovitsEngine:
             else:
                 self._keep(segment, attempt)
         for group in spoken.values():
-            self._speak(group)
+            self._speak_or_end(group)
         return [segment for group in spoken.values() for segment, _ in group]
+
+    def _speak_or_end(self, group: Sequence[tuple[SegmentWork, Attempt]]) -> None:
+        """Speak a group; where one of it cannot be spoken, its line ends and the others are spoken by themselves."""
+        try:
+            self._speak(group)
+        except SynthesisError as error:
+            if len(group) > 1:
+                for each in group:
+                    self._speak_or_end([each])
+            else:
+                line = group[0][0].line
+                self._drop(line)
+                self._end(line, error=error)
 
     def _speak(self, group: Sequence[tuple[SegmentWork, Attempt]]) -> None:
         """Codes to audio for segments of one s2 model, and the checks of audio."""

@@ -15,7 +15,7 @@ from synthesis.engine import LineRequest
 from synthesis.errors import LanguageUnsupported, TextError
 from synthesis.gptsovits.gate import Codes, badness, best_of
 from synthesis.gptsovits.residence import ReadText, ReadyClip, ReadyVoice
-from synthesis.gptsovits.voice import Voice
+from synthesis.gptsovits.voice import V1_LANGUAGES, Voice
 from synthesis.qc.gates import Finding
 from synthesis.text.cuts import segments_for_synthesis
 from synthesis.text.markup import split_pauses
@@ -24,7 +24,6 @@ RATE_RANGE = (0.5, 2.0)
 """Least and greatest speed, a voice's own and a direction's together."""
 _FADE_MS = 3
 _LANGUAGES: Mapping[str, str] = {"zh": "zh", "cmn": "zh", "yue": "yue", "en": "en", "ja": "ja", "ko": "ko"}
-_V1 = frozenset({"zh", "en", "ja"})
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +123,7 @@ def language_of(request: LineRequest, symbols: int) -> str:
     tag = request.language.lower()
     primary = tag.partition("-")[0]
     found = "yue" if tag.startswith(("zh-yue", "zh-hk", "zh-hant-hk")) else _LANGUAGES.get(primary)
-    if found is None or (symbols == 322 and found not in _V1):
+    if found is None or (symbols == 322 and found not in V1_LANGUAGES):
         raise LanguageUnsupported(request.voice.label, request.language)
     return found
 
@@ -144,10 +143,7 @@ def prepare(line: LineWork, ready: ReadyVoice, clip: ReadyClip, tagged: bool, sy
         emotion = request.direction.get("emotion")
         message = f"the voice has no clip for the emotion {emotion!r}; its first one was used"
         line.notes.append(Finding("no_clip_for_emotion", message, "note", 0))
-    name = getattr(ready.front_end, "name", "")
-    if name and any("zh" in segment.read.languages for segment in line.segments):
-        message = f"Chinese was read by {name} {getattr(ready.front_end, 'version', '')}".strip()
-        line.notes.append(Finding("front_end", message, "note", 0))
+    line.notes.append(Finding("front_end", f"read by {ready.front_end.version}", "note", 0))
 
 
 def _pieces(text: str, language: str, voice: Voice) -> list[tuple[str, int]]:

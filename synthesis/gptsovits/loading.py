@@ -40,7 +40,15 @@ class TextNetwork(Protocol):
 class TextReader(Protocol):
     """The front end: text to segments of one language."""
 
-    def segments(self, text: str, language: str) -> Sequence[Segment]:
+    @property
+    def name(self) -> str:
+        """What reads Chinese polyphones."""
+
+    @property
+    def version(self) -> str:
+        """What the phonemes depend on, in one line."""
+
+    def segments(self, text: str, language: str, *, lexicon: Mapping[str, str] | None = None) -> Sequence[Segment]:
         """Phonemes of a text. Raises TextError."""
 
 
@@ -111,11 +119,13 @@ class Loaders:
         _same(file, content_sha256(file.path))
         return SpeakerNet.from_file(file.path, device=self.device, dtype=self.dtype)
 
-    def front_end(self, symbols: Literal["v1", "v2"], lexicon: Mapping[str, str]) -> TextReader:
+    def front_end(self, symbols: Literal["v1", "v2"], g2pw: ModelFile | None) -> TextReader:
         """What reads text for checkpoints of these symbols."""
-        from synthesis.text.pipeline import FrontEnd
+        from synthesis.text.frontend import FrontEnd
 
-        return FrontEnd(symbols, lexicon=lexicon)
+        if g2pw is not None:
+            _same(g2pw, content_sha256(g2pw.path))
+        return FrontEnd(symbols, g2pw=None if g2pw is None else g2pw.path)
 
     def spectrogram(self, wave: Tensor) -> Tensor:
         """Linear magnitudes [1025, frames] of a wave [m] at 32 kHz."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from synthesis.gptsovits.errors import TranscriptEmpty, VoiceMalformed
 from synthesis.gptsovits.reference import read_reference
-from synthesis.gptsovits.voice import LANGUAGES, Clip, ModelFile, SamplingNumbers, Voice, read_voice
+from synthesis.gptsovits.voice import LANGUAGES, V1_LANGUAGES, Clip, ModelFile, SamplingNumbers, Voice, read_voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class ModelFiles:
     hubert: Path
     roberta: Path | None = None
     speaker: Path | None = None
+    g2pw: Path | None = None
 
 
 def make_voice(
@@ -57,6 +58,7 @@ def make_voice(
         hubert=ModelFile.of(models.hubert),
         roberta=None if models.roberta is None else ModelFile.of(models.roberta),
         speaker=None if models.speaker is None else ModelFile.of(models.speaker),
+        g2pw=None if models.g2pw is None else ModelFile.of(models.g2pw),
         clips=tuple(_clip(clip) for clip in clips),
         sampling=sampling or SamplingNumbers(),
         speed=speed,
@@ -67,13 +69,13 @@ def make_voice(
     return read_voice(name, voice.to_parameters())  # whatever could not be read back is refused now
 
 
-def check_models(voice: Voice) -> bool:
-    """Load both checkpoints and see that they belong together; False where torch is not installed to do it.
+def check_models(voice: Voice) -> str | None:
+    """Load both checkpoints and see that they belong together; returns their version, None where torch is missing.
 
     Raises CheckpointRefused, WrongTensors, WrongPrecision, VersionMismatch, VersionUnsupported …
     """
     if find_spec("torch") is None:
-        return False
+        return None
     from synthesis.gptsovits.checkpoints.load import check_pair
     from synthesis.gptsovits.errors import ModelNeeded
     from synthesis.gptsovits.loading import Loaders
@@ -83,12 +85,13 @@ def check_models(voice: Voice) -> bool:
     check_pair(loaders.s1(voice.s1).checkpoint, s2.checkpoint)
     if s2.model.wants_speakers and voice.speaker is None:
         raise ModelNeeded("speaker", f"checkpoints of {s2.model.version} are used with a speaker network")
-    return True
+    return s2.model.version
 
 
-def languages_of(voice: Voice) -> tuple[str, ...]:
-    """Tags a voice can be cast for: Chinese needs the text network."""
-    return tuple(tag for tag in LANGUAGES if tag != "zh" or voice.roberta is not None)
+def languages_of(voice: Voice, version: str | None = None) -> tuple[str, ...]:
+    """Tags a voice can be cast for: Chinese needs the text network, and v1 has no symbols for yue and ko."""
+    able = V1_LANGUAGES if version == "v1" else LANGUAGES
+    return tuple(tag for tag in able if tag != "zh" or voice.roberta is not None)
 
 
 def _clip(clip: ClipFiles) -> Clip:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -28,8 +28,6 @@ T = TypeVar("T")
 FEATURES_KEPT: Final = 32
 """Clips whose features are kept; one of 10 s has 4 MB."""
 BERT_WIDTH: Final = 1024
-FEWEST_PHONEMES: Final = 6
-"""A shorter text is spoken behind a full stop: with so little to say, s1 would go on with the reference."""
 _STOPS = frozenset("，。？！,.?!~:：—…")
 
 
@@ -99,10 +97,8 @@ class ReadyVoice:
         return self.voice.s1.sha256
 
     def read(self, text: str, language: str) -> ReadText:
-        """Phonemes and text features; a very short text gets a full stop in front. Raises TextError, ModelNeeded."""
-        segments = self.front_end.segments(text, language)
-        if sum(len(each.phonemes.ids) for each in segments) < FEWEST_PHONEMES and not text.startswith("."):
-            segments = self.front_end.segments(f".{text}", language)
+        """Phonemes and text features. Raises TextError, ModelNeeded."""
+        segments = self.front_end.segments(text, language, lexicon=self.voice.lexicon)
         ids = [number for segment in segments for number in segment.phonemes.ids]
         chinese = any(each.phonemes.language == "zh" and each.phonemes.word2ph for each in segments)
         bert = torch.zeros(BERT_WIDTH, len(ids)) if chinese else None
@@ -179,7 +175,7 @@ class Residence:
             voice=voice,
             s1=s1.model,
             s2=s2.model,
-            front_end=self._loaders.front_end("v1" if s2.model.version == "v1" else "v2", voice.lexicon),
+            front_end=self._share_front_end(s2.model.version, voice, held),
             hubert=share("hubert", voice.hubert, self._loaders.hubert),
             roberta=share("roberta", voice.roberta, self._loaders.roberta) if voice.roberta else None,
             speaker=share("speaker", voice.speaker, self._loaders.speaker) if voice.speaker and wants_speaker else None,
@@ -187,6 +183,14 @@ class Residence:
             clips={},
             history={},
         )
+
+    def _share_front_end(self, version: str, voice: Voice, held: list[Hashable]) -> TextReader:
+        """Voices with the same symbols share the dictionaries; each brings its lexicon with every call."""
+        symbols: Literal["v1", "v2"] = "v1" if version == "v1" else "v2"
+        key = ("front end", symbols, voice.g2pw.sha256 if voice.g2pw else "")
+        found = self._pool.acquire(key, lambda: self._loaders.front_end(symbols, voice.g2pw))
+        held.append(key)
+        return found
 
     def _prepare(self, ready: ReadyVoice, clip: Clip) -> ReadyClip:
         transcript = clip.text if clip.text[-1] in _STOPS else clip.text + ("." if clip.language == "en" else "。")

@@ -21,7 +21,9 @@ ENGINE: Final = "gpt-sovits"
 ENGINE_VERSION: Final = "1"
 """Goes up when the same request may sound different for a reason in our own code."""
 LANGUAGES: Final = ("zh", "yue", "en", "ja", "ko")
-"""What checkpoints with 732 symbols speak; those of v1 speak zh, en and ja."""
+"""What checkpoints with 732 symbols speak."""
+V1_LANGUAGES: Final = ("zh", "en", "ja")
+"""What checkpoints of v1 speak."""
 MAX_REROLLS: Final = 8
 _BLOCK_BYTES = 1 << 20
 _FOLDER_SUFFIXES = frozenset({".json", ".bin", ".safetensors", ".txt", ".pt", ".pth", ".model"})
@@ -78,6 +80,8 @@ class Voice:
     """Needed for zh only."""
     speaker: ModelFile | None = None
     """Needed by checkpoints of v2Pro and v2ProPlus."""
+    g2pw: ModelFile | None = None
+    """Reads Chinese polyphones better than the dictionary does, where it is given."""
     sampling: SamplingNumbers = field(default_factory=SamplingNumbers)
     speed: float = 1.0
     """0.5 … 2, 1 = as trained; a direction's 'rate' multiplies it."""
@@ -102,7 +106,8 @@ class Voice:
 
     def files(self) -> Iterator[ModelFile]:
         """Every file the voice is made of."""
-        yield from (each for each in (self.s1, self.s2, self.hubert, self.roberta, self.speaker) if each is not None)
+        networks = (self.s1, self.s2, self.hubert, self.roberta, self.speaker, self.g2pw)
+        yield from (each for each in networks if each is not None)
         for clip in self.clips:
             yield from (clip.audio, *clip.also)
 
@@ -132,6 +137,7 @@ def read_voice(name: str, parameters: Mapping[str, Any]) -> Voice:
         clips=clips,
         roberta=reader.optional_file("roberta"),
         speaker=reader.optional_file("speaker"),
+        g2pw=reader.optional_file("g2pw"),
         sampling=SamplingNumbers(
             top_k=int(numbers.number("top_k", 15, 1, 1025)),
             top_p=numbers.number("top_p", 1.0, 0.01, 1),
@@ -194,6 +200,7 @@ def _spell(voice: Voice, *, paths: bool) -> dict[str, Any]:
         "hubert": file(voice.hubert),
         "roberta": file(voice.roberta),
         "speaker": file(voice.speaker),
+        "g2pw": file(voice.g2pw),
         "clips": [
             {
                 "audio": file(clip.audio),
