@@ -237,4 +237,10 @@ def _after_point(decimals: str) -> str:
 
 
 def _without_accents(text: str) -> str:
-    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char) != "Mn")
+    return "".join(_base(char) for char in text if unicodedata.category(char) != "Mn")
+
+
+def _base(char: str) -> str:
+    """The ASCII letter that a letter with accents is made from; any other character as it is."""
+    first = unicodedata.normalize("NFD", char)[0]
+    return first if first.isascii() else char

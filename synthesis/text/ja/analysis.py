@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from functools import cache
@@ -42,7 +43,9 @@ def labels(text: str) -> list[str]:
 
 def _labels(text: str) -> list[str]:
     engine = _engine()
-    features = engine.run_frontend(text, use_sudachi_kanji_yomi=False, predict_nani=False)
+    with warnings.catch_warnings():  # for a rare character it opens another dictionary, in a way that one deprecates
+        warnings.simplefilter("ignore", DeprecationWarning)
+        features = engine.run_frontend(text, use_sudachi_kanji_yomi=False, predict_nani=False)
     if left := _unread(features):
         raise UnreadableText(text, "".join(dict.fromkeys(left)))
     if not any(_voiced(feature["pron"]) for feature in features):

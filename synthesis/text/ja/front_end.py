@@ -30,7 +30,11 @@ _NAMED = {
     "¥": "円",
 }
 _MARKS = {"：": ",", "；": ",", "，": ",", "。": ".", "！": "!", "？": "?", "\n": ".", "·": ",", "、": ",", "...": "…"}
-_WORD = r"々〆〇ぁ-ゖァ-ヿｦ-ﾝ㐀-䶿一-鿿豈-﫿\U00020000-\U0003134fA-Za-z\dＡ-Ｚａ-ｚα-ωΑ-Ω"
+_WORD = (
+    r"\u3005-\u3007\u3041-\u3096\u30a1-\u30ff\uff66-\uff9d"  # 々〆〇, kana with ・ and ー, half-width kana
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Chinese characters
+    r"A-Za-z0-9\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u0391-\u03a9\u03b1-\u03c9"  # Latin, digits, Greek
+)
 _WORDS = re.compile(f"[{_WORD}]+|[^{_WORD}]")
 _COLLAPSED = re.compile(f"([{re.escape(''.join(PUNCTUATION))}])[{re.escape(''.join(PUNCTUATION))}]+")
 

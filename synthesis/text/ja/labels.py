@@ -49,7 +49,7 @@ def phonemes(labels: Sequence[str], *, accents: bool = True) -> list[str]:
     """Phonemes of an utterance without its leading and trailing silence, with pitch marks if ``accents``."""
     parsed = [parse(label) for label in labels]
     phones: list[str] = []
-    for label, after in zip(parsed, [*parsed[1:], None], strict=True):
+    for label, after in zip(parsed, [*parsed[1:], None], strict=False):
         if label.phone == "sil":
             continue
         if label.phone == "pau":
