@@ -79,8 +79,7 @@ UNSPOKEN = "®™<>|~^`"
 """Signs that readers pass over, like quotes and brackets."""
 _WRITTEN_OTHERWISE = str.maketrans(
     {
-        **dict.fromkeys("’‘ʼ＇`´", "'"),
-        **dict.fromkeys("—–―_/\\⁄\n\r\t", " "),
+        **dict.fromkeys("–_/\\⁄\n\r\t", " "),
         **dict.fromkeys("‐‑−", "-"),
         **dict.fromkeys(";:；：，、", " "),
         **dict.fromkeys("…。．", "."),
@@ -152,6 +151,10 @@ def calm(text: str, known: Callable[[str], bool]) -> str:
 
 def _rewrite_signs(text: str) -> str:
     text = re.sub(r"(\d)\s*[–—]\s*(?=\d)", r"\1 to ", text)
+    text = re.sub(r"(?<=[^\W\d_])[’ʼ＇`´](?=[^\W\d_])|[’ʼ＇](?=\d0s\b)", "'", text)
+    text = re.sub("[‘’ʼ＇`´]", "", text)
+    text = re.sub(r"^\s*[—―–]+\s*", "", re.sub(r"\s–\s", "—", text))
+    text = re.sub(r" ?[—―]+(\s*\S|\s*$)", lambda dash: f", {dash[1].strip()}" if dash[1].strip() else ",", text)
     text = re.sub(r"[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]", lambda sign: " " + unicodedata.normalize("NFKC", sign.group()), text)
     text = re.sub(r"(\d) (?=\d+⁄\d)", r"\1 and ", text).replace("⁄", "/")
     text = re.sub(r"[！-～]", lambda wide: _narrow(wide.group()), text)

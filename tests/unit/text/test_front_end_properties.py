@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,3 +80,13 @@ def test_long_monotonous_text_takes_bounded_time(front_end: FrontEnd, unit: str)
     start = time.monotonic()
     check(front_end, unit * (2000 // len(unit)))
     assert time.monotonic() - start < LIMIT_S
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda front_end: type(front_end).__name__)
+def test_threads_do_not_disturb_each_other(front_end: FrontEnd) -> None:
+    alphabet = "".join(char for char in ALPHABETS[type(front_end)] if char.isalnum()) + " ."
+    texts = [(alphabet[start::3] + alphabet[::start]) * 3 for start in range(1, 13)]
+    alone = [outcome(front_end, text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda text: outcome(front_end, text), texts * 2))
+    assert [str(found) for found in together] == [str(found) for found in alone * 2]
