@@ -10,9 +10,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows
 from torch import Tensor
 
-REACH = 32
-"""The attended part of the cache is a multiple of this: then positions that are masked do not change how the others are
-added up, and a line has the same bits beside a longer one."""
+REACH, SHORTEST_REACH = 32, 64
+"""The attended part of the cache is a multiple of the first and not shorter than the second (below it torch has another
+kernel): then masked positions do not change how the others are added up, and a line has the same bits beside a longer
+one."""
+
+
+def reach_for(used: int) -> int:
+    """How much of the cache is attended to when the longest line uses this many positions."""
+    return max(-(-used // REACH) * REACH, SHORTEST_REACH)
 
 
 def mask_for(positions: Tensor, reach: int, heads: int, dtype: torch.dtype) -> Tensor:

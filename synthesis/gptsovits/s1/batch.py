@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from synthesis.gptsovits.errors import BadInput
-from synthesis.gptsovits.s1.attention import REACH
+from synthesis.gptsovits.s1.attention import reach_for
 from synthesis.gptsovits.s1.embedding import POSITIONS
 from synthesis.gptsovits.s1.graph import GraphedStep
 from synthesis.gptsovits.s1.lanes import Lanes
@@ -54,7 +54,7 @@ class S1Batch:
             raise BadInput("slots", f"are {slots}; there is at least one")
         check_positions(positions, POSITIONS)
         self._model, self._slots, self._positions = model, slots, positions
-        self._cache = model.new_cache(slots, -(-positions // REACH) * REACH)
+        self._cache = model.new_cache(slots, reach_for(positions))
         self._lanes = Lanes(model, slots, min(positions, MAX_CODES))
         self._lines: dict[int, _Line] = {}  # by slot
         graphs = model.device.type == "cuda" if graphs is None else graphs
@@ -73,8 +73,8 @@ class S1Batch:
     def admit(self, key: int, request: S1Request) -> None:
         """Read the line's phonemes and prompt into a free slot.
 
-        A line that would outgrow the slot is cut off when it is full ("limit"). Raises BadInput: no slot is free, the key
-        is in flight, an id is outside its table, the prefix leaves no room for a code.
+        A line that would outgrow the slot is cut off when it is full ("limit"). Raises BadInput: no slot is free, the
+        key is in flight, an id is outside its table, the prefix leaves no room for a code.
         """
         self._check(key, request)
         slot = next(slot for slot in range(self._slots) if slot not in self._lines)
@@ -116,7 +116,7 @@ class S1Batch:
         lines = self._lines.values()
         used = max(line.used for line in lines)
         self._cache.reserve(used)
-        reach = min(-(-used // REACH) * REACH, self._cache.capacity)
+        reach = min(reach_for(used), self._cache.capacity)
         widest = min(max(line.request.sampling.top_k for line in lines), self._model.shape.codes)
         any_top_p = any(line.request.sampling.top_p < 1 for line in lines)
         if not any(line.drawn for line in lines):  # all have just been admitted and bring their logits

@@ -26,10 +26,8 @@ Quantise = Literal["bf16", "int8"]
 Linear = Callable[[Tensor], Tensor]
 """[rows, in] -> [rows, out] in the type of the input."""
 
-ROWS = 4
-"""Row counts are filled up to a multiple of this on the CPU: kernels for one, two and three rows add in another order
-than the wider ones, and then the last bits of a line, and one day a code of it, would depend on its company."""
 INT7_HALF = 63
+FEW, FEW_STEP, MANY_STEP = 28, 4, 12
 
 
 def build(weight: Tensor, bias: Tensor | None, *, relu: bool = False, quantise: Quantise | None = None) -> Linear:
@@ -48,6 +46,16 @@ def build(weight: Tensor, bias: Tensor | None, *, relu: bool = False, quantise: 
     if weight.device.type == "cpu" and weight.dtype == torch.float32 and has_fbgemm() and exact_in_half(weight):
         return _Half(weight, bias, relu)
     return _Plain(weight, bias, relu)
+
+
+def even_rows(rows: int) -> int:
+    """The row count to fill up to on the CPU.
+
+    FBGEMM divides rows among kernels of one to six; those of one and two add up in another order than the others. With
+    these counts they are not used, and the bits of a row, so one day a code of a line, do not depend on its company.
+    """
+    step = FEW_STEP if rows <= FEW else MANY_STEP
+    return -(-rows // step) * step
 
 
 def has_fbgemm() -> bool:

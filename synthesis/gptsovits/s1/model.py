@@ -16,10 +16,10 @@ from torch import Tensor
 from synthesis.gptsovits.checkpoints import S1Checkpoint
 from synthesis.gptsovits.checkpoints.s1_layout import check_s1
 from synthesis.gptsovits.errors import BadInput
-from synthesis.gptsovits.s1.attention import REACH, attend, attend_prefix, mask_for
+from synthesis.gptsovits.s1.attention import attend, attend_prefix, mask_for, reach_for
 from synthesis.gptsovits.s1.cache import KvCache
 from synthesis.gptsovits.s1.embedding import Embedding
-from synthesis.gptsovits.s1.linear import ROWS, Linear, Quantise, build
+from synthesis.gptsovits.s1.linear import Linear, Quantise, build, even_rows
 
 EPSILON = 1e-5
 
@@ -169,13 +169,13 @@ class S1Model:
     def extend(self, code: int, code_position: int, position: int, cache: KvCache) -> Tensor:
         """Append a given code to the line in slot 0. Returns logits of the next code, [codes] float32."""
         cache.reserve(position + 1)
-        reach = min(-(-(position + 1) // REACH) * REACH, cache.capacity)
+        reach = min(reach_for(position + 1), cache.capacity)
         at, place, where = (torch.tensor([value], device=self.device) for value in (code, code_position, position))
         return self.step(at, place, where, mask_for(where, reach, self.shape.heads, self.dtype), cache)[0]
 
     def _rows(self, x: Tensor) -> Tensor:
         """Fill up with rows of zeros to a number of rows whose sums do not depend on it."""
-        lacking = -x.shape[0] % ROWS if self.device.type == "cpu" else 0
+        lacking = even_rows(x.shape[0]) - x.shape[0] if self.device.type == "cpu" else 0
         return F.pad(x, (0, 0, 0, lacking)) if lacking else x
 
 

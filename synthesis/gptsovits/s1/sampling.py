@@ -19,7 +19,7 @@ OFF = float("inf")
 def probabilities(logits: Tensor, previous: Tensor, sampling: Sampling) -> Tensor:
     """Distribution of the next code.
 
-    logits: [R, V] float. previous: [R, n] int64, codes heard so far in each row, prompt included; repeated ones count once.
+    logits: [R, V] float. previous: [R, n] int64, codes heard so far, prompt included; repeated ones count once.
     Returns [R, V], rows sum to 1.
     """
     rows = logits.shape[0]
