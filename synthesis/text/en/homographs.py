@@ -31,6 +31,14 @@ _BE = frozenset(
 )
 _HAVE = frozenset(_listed("have has had having i've you've we've they've haven't hasn't hadn't"))
 _FUNCTION = _OBJECTS | _BE | _HAVE | frozenset(_listed("of in on at by for with from to and or but as than"))
+_MOSTLY_VERBS = frozenset(
+    _listed(
+        "affect affects closes collect collects combine compress compresses construct constructs converse convert "
+        "converts dictate dictates discard discards implement incorporate initiate insert inserts invite invites "
+        "purport recall recalls refresh refuse regenerate reject rejects retake rethink rewrite surmise underestimate use uses"
+    )
+)
+"""Read as verbs unless what is before them, or an "of" behind, shows a noun; all others the other way round."""
 
 
 def choose(words: Sequence[str], place: int) -> Pronunciation:
@@ -48,6 +56,8 @@ def choose(words: Sequence[str], place: int) -> Pronunciation:
         return second if after == "to" and before not in _BE else first
     if part != "V":
         return second
+    if word in _MOSTLY_VERBS:
+        return second if before in _BEFORE_NOUN - {"that"} or after == "of" else first
     return first if _verb(before, after, starts=not before) else second
 
 

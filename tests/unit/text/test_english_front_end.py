@@ -98,6 +98,8 @@ def test_a_very_short_utterance_starts_with_a_comma_unless_it_is_a_piece_of_anot
         ("his use of it", "we use it"),
         ("a present", "please present it"),
         ("good progress", "you must progress"),
+        ("many uses of it", "the system uses memory"),
+        ("the refuse", "children refuse"),
     ],
 )
 def test_neighbours_decide_between_noun_and_verb(noun: str, verb: str) -> None:
