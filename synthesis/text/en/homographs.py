@@ -33,9 +33,10 @@ _HAVE = frozenset(_listed("have has had having i've you've we've they've haven't
 _FUNCTION = _OBJECTS | _BE | _HAVE | frozenset(_listed("of in on at by for with from to and or but as than"))
 _MOSTLY_VERBS = frozenset(
     _listed(
-        "affect affects closes collect collects combine compress compresses construct constructs converse convert "
-        "converts dictate dictates discard discards implement incorporate initiate insert inserts invite invites "
-        "purport recall recalls refresh refuse regenerate reject rejects retake rethink rewrite surmise underestimate use uses"
+        "affect affects closes collect collects combine compress compresses construct constructs converse "
+        "convert converts dictate dictates discard discards implement incorporate initiate insert inserts "
+        "invite invites purport recall recalls refresh refuse regenerate reject rejects retake rethink "
+        "rewrite surmise underestimate use uses "
     )
 )
 """Read as verbs unless what is before them, or an "of" behind, shows a noun; all others the other way round."""
