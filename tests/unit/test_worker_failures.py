@@ -13,6 +13,8 @@ from db.records import ClaimedLine
 from db.states import FailureClass, LineState
 from synthesis import errors as synthesis_errors
 from synthesis.errors import SynthesisError
+from synthesis.gptsovits import errors as gptsovits_errors
+from synthesis.text import errors as text_errors
 from workers import errors as worker_errors
 from workers.errors import WorkerError
 from workers.failures import FAILURES, MESSAGE_LIMIT, failed, failed_with, failure_class
@@ -32,9 +34,28 @@ def a_line(burnt: int = 0) -> ClaimedLine:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", list(family(SynthesisError)), ids=lambda kind: kind.__name__)
-def test_every_synthesis_error_has_a_row_of_its_own(kind: type[Exception]) -> None:
+assert text_errors  # imported for its classes
+SHARED = [kind for kind in family(SynthesisError) if kind.__module__ == synthesis_errors.__name__]
+OF_ENGINES = [kind for kind in family(SynthesisError) if kind.__module__ != synthesis_errors.__name__]
+
+
+@pytest.mark.parametrize("kind", SHARED, ids=lambda kind: kind.__name__)
+def test_every_shared_error_has_a_row_of_its_own(kind: type[Exception]) -> None:
     assert kind in FAILURES
+
+
+@pytest.mark.parametrize("kind", OF_ENGINES, ids=lambda kind: kind.__name__)
+def test_an_engines_own_errors_are_read_as_what_they_are(kind: type[SynthesisError]) -> None:
+    found = failure_class(kind.__new__(kind))
+    assert found is FailureClass.BAD_TEXT or not issubclass(kind, synthesis_errors.TextError)
+    assert found is FailureClass.MODEL_MISSING or not issubclass(kind, synthesis_errors.VoiceError)
+
+
+def test_a_clip_that_cannot_be_cloned_pauses_its_voice_and_burns_nothing() -> None:
+    outcome = failed_with(a_line(), gptsovits_errors.ReferenceLength("a.wav", 2.0, 3.0, 10.0))
+    assert outcome.decision.to is LineState.HELD
+    assert not outcome.decision.burns
+    assert "choose a longer one" in outcome.message
 
 
 @pytest.mark.parametrize(
