@@ -9,6 +9,7 @@ from typing import Any
 from synthesis.text.errors import BadReading, LanguageDataMissing, UnreadableText
 from synthesis.text.zh.syllables import Syllable, is_pinyin
 
+LONGEST_WORD = 4
 # Where the training texts read a word otherwise than pypinyin, or pypinyin does not know it.
 _WORDS = {
     "柏树": "bai3 shu4", "口吃": "kou3 chi1", "露背": "lu4 bei4", "圈养": "juan4 yang3", "眼眶": "yan3 kuang4",
@@ -37,7 +38,7 @@ def corrected(word: str, readings: Sequence[str]) -> list[str]:
     return [_CHARACTERS.get(char, reading) for char, reading in zip(word, readings, strict=True)]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def tones(word: str) -> tuple[str, ...]:
     """The tone of each character of a word read on its own; a mark is its own tone."""
     return tuple(syllable(reading).tone for reading in _pinyin(word))
@@ -66,20 +67,25 @@ def given(term: str, reading: str) -> list[str]:
     return parts
 
 
-@lru_cache(maxsize=65536)
-def _pinyin_cached(text: str) -> tuple[str, ...]:
+@lru_cache(maxsize=16384)
+def _word(text: str) -> tuple[str, ...]:
+    return tuple(_read(text))
+
+
+def _pinyin(text: str) -> list[str]:
+    # Words come again, clauses hardly ever: keeping them would only fill the memory.
+    return list(_word(text)) if len(text) <= LONGEST_WORD else _read(text)
+
+
+def _read(text: str) -> list[str]:
     pypinyin = _package()
     readings = pypinyin.lazy_pinyin(
         text, style=pypinyin.Style.TONE3, neutral_tone_with_five=True, v_to_u=False, errors=list
     )
-    return tuple(readings)
+    return list(readings)
 
 
-def _pinyin(text: str) -> list[str]:
-    return list(_pinyin_cached(text))
-
-
-@cache
+@lru_cache(maxsize=16384)
 def _dictionary_word(word: str) -> tuple[str, ...] | None:
     if word in _WORDS:
         return tuple(_WORDS[word].split())

@@ -66,6 +66,8 @@ class Words:
     @cached_property
     def _tagger(self) -> Any:
         with _lock, warnings.catch_warnings():
+            if "_tagger" in vars(self):  # another thread was first
+                return vars(self)["_tagger"]
             warnings.simplefilter("ignore")
             tokenizer = self._tokenizer
             tagger = import_module("jieba.posseg").POSTokenizer(tokenizer)
