@@ -21,7 +21,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 
 $(VENV)/test: $(VENV)/base
 	@echo "installing what the tests need into $(VENV) ..."
-	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[test]'
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[test,gptsovits]'
 	@touch $@
 
 demo: $(VENV)/base ## Render the example book with the draft voice (no GPU, no services, no root)
