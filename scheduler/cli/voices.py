@@ -49,9 +49,12 @@ def voices(
 @voices_app.command("add")
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The voice's name on the farm.")],
-    s1: Annotated[Path, typer.Option("--s1", help="Text to codes: a .ckpt or .safetensors.")],
-    s2: Annotated[Path, typer.Option("--s2", help="Codes to audio: a .pth or .safetensors.")],
-    hubert: Annotated[Path, typer.Option("--hubert", help="Folder of chinese-hubert-base.")],
+    s1: Annotated[
+        str, typer.Option("--s1", help="Text to codes: a .ckpt or .safetensors, or its name in `voicefarm models`.")
+    ],
+    s2: Annotated[
+        str, typer.Option("--s2", help="Codes to audio: a .pth or .safetensors, or its name in `voicefarm models`.")
+    ],
     ref: Annotated[
         list[Path],
         typer.Option("--ref", help="A clip of 3 to 10 s of the speaker (repeatable; the first is the default)."),
@@ -71,11 +74,15 @@ def add(
         list[Path] | None,
         typer.Option("--also", help="More of the speaker, for the timbre of the first clip (repeatable)."),
     ] = None,
+    hubert: Annotated[
+        str | None, typer.Option("--hubert", help="Folder of chinese-hubert-base, or a name; `hubert` by default.")
+    ] = None,
     roberta: Annotated[
-        Path | None, typer.Option("--roberta", help="Folder of chinese-roberta-wwm-ext-large; needed for Chinese.")
+        str | None,
+        typer.Option("--roberta", help="Folder of chinese-roberta-wwm-ext-large, or a name; needed for Chinese."),
     ] = None,
     speaker: Annotated[
-        Path | None, typer.Option("--speaker", help="ERes2NetV2 file; needed for v2Pro and v2ProPlus.")
+        str | None, typer.Option("--speaker", help="ERes2NetV2 file, or a name; needed for v2Pro and v2ProPlus.")
     ] = None,
     g2pw: Annotated[Path | None, typer.Option("--g2pw", help="Folder of G2PWModel: reads Chinese polyphones.")] = None,
     languages: Annotated[
@@ -103,16 +110,17 @@ def add(
     Every file is read before anything is stored. The files stay where they are, and every machine that renders the
     voice needs them there. A name that exists becomes a new version; lines rendered before keep theirs.
 
-    Example: voicefarm voices add anna --s1 anna.ckpt --s2 anna.pth --hubert models/chinese-hubert-base --ref anna.wav
-    --ref-text "Good morning." --ref-lang en --consent signed --holder "Anna Ito" --evidence contracts/14.pdf
+    Example: voicefarm voices add anna --s1 s1-v3 --s2 anna.pth --ref anna.wav --ref-text "Good morning." --ref-lang en
+    --consent signed --holder "Anna Ito" --evidence contracts/14.pdf
     """
     from scheduler.local.cloning import ConsentGiven, clips_of, store_voice
-    from synthesis.gptsovits.registering import ModelFiles, check_models, make_voice
+    from synthesis.gptsovits.registering import check_models, find_models, make_voice
     from synthesis.gptsovits.voice import SamplingNumbers
 
+    settings = load_settings(home)
     voice = make_voice(
         name,
-        ModelFiles(s1, s2, hubert, roberta, speaker, g2pw),
+        find_models(settings.home / "models", s1, s2, hubert, roberta, speaker, g2pw),
         clips_of(ref, ref_text, ref_lang, ref_emotion or [], also or []),
         sampling=SamplingNumbers(top_k, top_p, temperature),
         speed=speed,
@@ -124,7 +132,7 @@ def add(
     ends = expires.astimezone() if expires is not None else None
     given = None if consent is None else ConsentGiven(consent, holder, evidence, ends)
     stored = store_voice(
-        load_settings(home), name, voice, version=version, languages=languages, description=description, consent=given
+        settings, name, voice, version=version, languages=languages, description=description, consent=given
     )
     typer.echo(f"{stored.label} may be rendered" if stored.live else f"{stored.label} is stored; it has no consent yet")
 

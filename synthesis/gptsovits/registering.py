@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from synthesis.gptsovits.errors import TranscriptEmpty, VoiceMalformed
+from synthesis.gptsovits.errors import ModelNeeded, TranscriptEmpty, VoiceMalformed
 from synthesis.gptsovits.reference import read_reference
 from synthesis.gptsovits.voice import LANGUAGES, V1_LANGUAGES, Clip, ModelFile, SamplingNumbers, Voice, read_voice
 
@@ -33,6 +33,47 @@ class ModelFiles:
     roberta: Path | None = None
     speaker: Path | None = None
     g2pw: Path | None = None
+
+
+STORED = {"hubert": "hubert", "roberta": "roberta", "speaker": "eres2netv2"}
+"""Names under which the pretrained networks are fetched: taken from the model store when nobody names another."""
+
+
+def find_models(
+    store: Path | None,
+    s1: str,
+    s2: str,
+    hubert: str | None,
+    roberta: str | None,
+    speaker: str | None,
+    g2pw: Path | None,
+) -> ModelFiles:
+    """Models by path, or by their name in the model store at ``store``. Raises ModelUnknown, ModelNeeded, ModelDamaged.
+
+    A network nobody named is the one that was fetched, if there is one.
+    """
+    named = {"hubert": hubert, "roberta": roberta, "speaker": speaker}
+    found = {
+        kind: _stored(store, STORED[kind]) if value is None else _find(store, value) for kind, value in named.items()
+    }
+    if found["hubert"] is None:
+        raise ModelNeeded("hubert", "clips are heard by a HuBERT network; `voicefarm models fetch` gets one")
+    return ModelFiles(_find(store, s1), _find(store, s2), found["hubert"], found["roberta"], found["speaker"], g2pw)
+
+
+def _find(store: Path | None, value: str) -> Path:
+    path = Path(value)
+    if path.exists() or store is None or path.parent != Path():
+        return path  # a path that is not there is named by whoever opens it
+    return _stored(store, value) or path
+
+
+def _stored(store: Path | None, name: str) -> Path | None:
+    if store is None or not (store / name).is_dir():
+        return None
+    from synthesis.gptsovits.checkpoints.store import ModelStore
+
+    return Path(ModelStore(store).get(name).path)
 
 
 def make_voice(
@@ -77,7 +118,6 @@ def check_models(voice: Voice) -> str | None:
     if find_spec("torch") is None:
         return None
     from synthesis.gptsovits.checkpoints.load import check_pair
-    from synthesis.gptsovits.errors import ModelNeeded
     from synthesis.gptsovits.loading import Loaders
 
     loaders = Loaders()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from synthesis.engine import LineRequest, RenderedLine, VoiceSpec
 from synthesis.errors import EngineError, SynthesisError
-from synthesis.gptsovits.registering import ClipFiles, ModelFiles, languages_of, make_voice
+from synthesis.gptsovits.registering import ClipFiles, find_models, languages_of, make_voice
 from synthesis.gptsovits.voice import ENGINE, LANGUAGES, SamplingNumbers, Voice
 
 OK, FAILED = 0, 2
@@ -24,11 +24,13 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("text", help="what to say; [pause 500ms] and {word|reading} are understood")
     models = parser.add_argument_group("models")
-    models.add_argument("--s1", type=Path, required=True, help="text to codes, a .ckpt or .safetensors")
-    models.add_argument("--s2", type=Path, required=True, help="codes to audio, a .pth or .safetensors")
-    models.add_argument("--hubert", type=Path, required=True, help="folder of chinese-hubert-base")
-    models.add_argument("--roberta", type=Path, help="folder of chinese-roberta-wwm-ext-large, for Chinese")
-    models.add_argument("--speaker", type=Path, help="pretrained_eres2netv2w24s4ep4.ckpt, for v2Pro and v2ProPlus")
+    models.add_argument("--s1", required=True, help="text to codes, a .ckpt or .safetensors")
+    models.add_argument("--s2", required=True, help="codes to audio, a .pth or .safetensors")
+    models.add_argument("--hubert", help="folder of chinese-hubert-base")
+    models.add_argument("--roberta", help="folder of chinese-roberta-wwm-ext-large, for Chinese")
+    models.add_argument("--speaker", help="pretrained_eres2netv2w24s4ep4.ckpt, for v2Pro and v2ProPlus")
+    models.add_argument("--g2pw", type=Path, help="folder of G2PWModel, which reads Chinese polyphones")
+    models.add_argument("--models", type=Path, help="folder of `voicefarm models`, where models have names")
     voice = parser.add_argument_group("voice")
     voice.add_argument("--ref", type=Path, required=True, help="the clip: 3 to 10 s of one person speaking")
     voice.add_argument("--ref-text", required=True, help="what is said in the clip, word for word")
@@ -93,7 +95,15 @@ def _say(options: argparse.Namespace) -> int:
 def _voice(options: argparse.Namespace) -> Voice:
     return make_voice(
         "say",
-        ModelFiles(options.s1, options.s2, options.hubert, options.roberta, options.speaker),
+        find_models(
+            options.models,
+            options.s1,
+            options.s2,
+            options.hubert,
+            options.roberta,
+            options.speaker,
+            options.g2pw,
+        ),
         [ClipFiles(options.ref, options.ref_text, options.ref_lang, also=tuple(options.also))],
         sampling=SamplingNumbers(options.top_k, options.top_p, options.temperature, options.repetition_penalty),
         rerolls=options.rerolls,

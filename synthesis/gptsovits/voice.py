@@ -26,7 +26,8 @@ V1_LANGUAGES: Final = ("zh", "en", "ja")
 """What checkpoints of v1 speak."""
 MAX_REROLLS: Final = 8
 _BLOCK_BYTES = 1 << 20
-_FOLDER_SUFFIXES = frozenset({".json", ".bin", ".safetensors", ".txt", ".pt", ".pth", ".model"})
+_CARD = "model.json"  # what the model store notes beside a model: where it came from
+_FOLDER_SUFFIXES = frozenset({".json", ".bin", ".safetensors", ".txt", ".pt", ".pth", ".onnx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def read_voice(name: str, parameters: Mapping[str, Any]) -> Voice:
 def content_sha256(path: Path) -> str:
     """sha256 of a file, or of a folder's model files by name and content. Raises VoiceMissing when there is none."""
     if path.is_dir():
-        files = sorted(each for each in path.iterdir() if each.is_file() and each.suffix in _FOLDER_SUFFIXES)
+        files = sorted(each for each in path.iterdir() if each.suffix in _FOLDER_SUFFIXES and each.name != _CARD)
         if not files:
             raise VoiceMissing(str(path), "the folder holds no model; give the one with config.json and the weights")
         whole = hashlib.sha256()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from synthesis.errors import VoiceMissing
-from synthesis.gptsovits.errors import TranscriptEmpty, VoiceMalformed
+from synthesis.gptsovits.errors import ModelNeeded, TranscriptEmpty, VoiceMalformed
+from synthesis.gptsovits.registering import find_models
 from synthesis.gptsovits.voice import Clip, ModelFile, SamplingNumbers, Voice, content_sha256, read_voice
 
 
@@ -115,6 +116,32 @@ def test_contents_are_hashed_for_files_and_folders(tmp_path: Path) -> None:
     assert content_sha256(tmp_path / "b") == before
     (tmp_path / "b" / "config.json").write_text("{ }")
     assert content_sha256(tmp_path / "b") != before
+
+
+def test_models_are_found_by_path_or_by_name_in_the_store(tmp_path: Path) -> None:
+    for name, files in (("hubert", ["config.json", "pytorch_model.bin"]), ("anna-s2", ["anna.pth"])):
+        folder = tmp_path / "models" / name
+        folder.mkdir(parents=True)
+        for each in files:
+            (folder / each).write_bytes(b"x")
+        card = {"name": name, "kind": "k", "version": "", "source": "", "files": dict.fromkeys(files, "")}
+        (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    own = tmp_path / "own.ckpt"
+    own.write_bytes(b"x")
+    found = find_models(tmp_path / "models", str(own), "anna-s2", None, None, None, None)
+    assert found.s1 == own
+    assert found.s2 == tmp_path / "models" / "anna-s2" / "anna.pth"
+    assert found.hubert == tmp_path / "models" / "hubert"
+    assert found.roberta is found.speaker is None
+    before = content_sha256(found.hubert)
+    (found.hubert / "model.json").write_text("{}", encoding="utf-8")
+    assert content_sha256(found.hubert) == before, "where a model came from is no part of it"
+
+
+def test_no_network_to_hear_with_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelNeeded, match="models fetch") as caught:
+        find_models(tmp_path, "a.ckpt", "b.pth", None, None, None, None)
+    assert pickle.loads(pickle.dumps(caught.value)).network == "hubert"
 
 
 def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
