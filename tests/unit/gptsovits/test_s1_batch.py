@@ -268,3 +268,27 @@ def test_a_tensor_of_another_shape_and_a_bad_configuration_are_refused(checkpoin
         S1Model.from_checkpoint(S1Checkpoint(weights, checkpoint.config, "", PHONEMES, ""))
     with pytest.raises(BadConfig):
         S1Model.from_checkpoint(S1Checkpoint(checkpoint.weights, {"model": {}}, "", PHONEMES, ""))
+
+
+def test_steps_over_all_slots_as_a_captured_graph_makes_them_give_the_same_codes(model):
+    batch = S1Batch(model, slots=4, positions=128)
+
+    def all_slots(*, reach: int, widest: int, any_top_p: bool) -> None:
+        before = batch._lanes.snapshot()
+        for _ in range(2):  # what capturing does first must leave no trace
+            batch._lanes.advance(model, batch._cache, rows=4, reach=128, widest=64, any_top_p=any_top_p)
+            batch._lanes.restore(before)
+        batch._lanes.advance(model, batch._cache, rows=4, reach=128, widest=64, any_top_p=any_top_p)
+
+    batch._cache.reserve(128)
+    batch._graphed = all_slots
+    lines = {seed: request(seed, codes=10 + seed * 9, prompt=seed * 3) for seed in range(6)}
+    found = decode(batch, lines, random.Random(3))
+    for key, line in lines.items():
+        assert_same(found[key], alone(model, line))
+    batch.admit(9, request(9, codes=60))  # the other slots run on without a line, to the end of the cache and further
+    batch.admit(10, request(10, codes=1500, prompt=0, top_k=1000, temperature=50))
+    done = {}
+    while batch.in_flight:
+        done.update(batch.step())
+    assert_same(done[9], alone(model, request(9, codes=60)))
