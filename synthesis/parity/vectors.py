@@ -69,7 +69,7 @@ def _rows(folder: Path) -> Iterator[Mapping[str, str]]:
         if not line.startswith("|"):
             header = None
             continue
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        cells = [cell.strip(" `") for cell in line.strip().strip("|").split("|")]
         if header is None:
             header = cells
         elif any(cell.strip("-: ") for cell in cells):
