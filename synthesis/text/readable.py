@@ -45,7 +45,7 @@ def unreadable(text: str, language: str) -> str:
 
 @cache
 def _can_read(char: str, language: str) -> bool:
-    if unicodedata.category(char)[0] not in "LN":
+    if unicodedata.category(char)[0] not in "LN" or char in "ーｰ":
         return True  # marks, signs and space: spoken or silent, but not a word
     if char.isascii() or is_latin(char) or (char.isdigit() and unicodedata.normalize("NFKC", char).isascii()):
         return True

@@ -20,10 +20,11 @@ TAGS_V1 = ("zh", "en", "ja", "auto", "all_zh", "all_ja")
 _MARKS = frozenset("〜~,.;:!?，。！？；：、·([{<（【《〈「『“‘)]}>）】》〉」』”’\"-_—#$%&…￥'*+=@\\^`|")
 _CLAUSE_MARKS = ",.!?，。！？"
 _NUMBER_ENDS = "。."
-_KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+_SOUNDED = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff"
+_KANA = _SOUNDED + "\u30fc"  # a long mark lengthens a sound before it
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
 _BETWEEN = "0-9、〜~。！？.!?… "
-_KANA_RUN = re.compile(f"[{_KANA}]+(?:[{_BETWEEN}]+[{_KANA}]+)*[、〜。！？!?…，,. ]*")
+_KANA_RUN = re.compile(f"[{_SOUNDED}][{_KANA}]*(?:[{_BETWEEN}]+[{_KANA}]+)*[、〜。！？!?…，,. ]*")
 _HANGUL_RUN = re.compile(f"[{_HANGUL}]+(?:[{_BETWEEN}]+[{_HANGUL}]+)*[、〜。！？!?…，,. ]*")
 _SHARED = re.compile("[\u4e00-\u9fff々\u3040-\u30ff]")
 """Characters of Chinese and Japanese."""

@@ -89,7 +89,7 @@ def _read(text: str) -> list[str]:
 def _dictionary_word(word: str) -> tuple[str, ...] | None:
     if word in _WORDS:
         return tuple(_WORDS[word].split())
-    if len(word) < 2:
+    if len(word) < 2 or word[-1] == "儿":  # the dictionary's neutral 儿 would hide what erhua decides
         return None
     _package()
     from pypinyin.constants import PHRASES_DICT

@@ -44,6 +44,11 @@ def test_a_forced_language_takes_the_numbers_from_english() -> None:
     assert found("version 3", "all_zh") == [("en", "version "), ("zh", "3")]
 
 
+def test_a_long_mark_without_a_sound_before_it_is_no_japanese() -> None:
+    assert found("嗯ー好", "zh") == [("zh", "嗯ー好")]
+    assert found("他喊スープ！", "zh") == [("zh", "他喊"), ("ja", "スープ！")]
+
+
 def test_kana_and_hangul_inside_chinese_are_read_as_what_they_are() -> None:
     assert found("他说ありがとう就走了", "zh") == [("zh", "他说"), ("ja", "ありがとう"), ("zh", "就走了")]
     assert found("他说안녕就走了", "zh") == [("zh", "他说"), ("ko", "안녕"), ("zh", "就走了")]
