@@ -96,6 +96,7 @@ def test_hubert_loads_from_a_folder(hubert: HubertModel, tmp_path: Path) -> None
         Hubert.from_directory(tmp_path)
     torch.save({name: tensor.half() for name, tensor in hubert_state(hubert).items()}, tmp_path / "pytorch_model.bin")
     settings = {**HUBERT, "architectures": ["HubertModel"], "torch_dtype": "float16", "mask_time_prob": 0.05}
+    settings |= {"gradient_checkpointing": False, "tokenizer_class": "Wav2Vec2CTCTokenizer", "_name_or_path": "x"}
     (tmp_path / "config.json").write_text(json.dumps(settings))
     assert Hubert.from_directory(tmp_path)(torch.zeros(400)).shape == (16, 1)
     (tmp_path / "config.json").write_text("[")
@@ -141,7 +142,9 @@ def test_roberta_needs_also_the_layers_that_it_leaves_out(bert: BertModel, layer
 @pytest.mark.parametrize("form", ["vocab.txt", "tokenizer.json"])
 def test_roberta_loads_from_a_folder_with_either_vocabulary(bert: BertModel, tmp_path: Path, form: str) -> None:
     torch.save(bert_state(bert), tmp_path / "pytorch_model.bin")
-    (tmp_path / "config.json").write_text(json.dumps({**BERT, "model_type": "bert"}))
+    (tmp_path / "config.json").write_text(
+        json.dumps({**BERT, "model_type": "bert", "directionality": "bidi", "output_past": True})
+    )
     with pytest.raises(ModelUnknown):
         Roberta.from_directory(tmp_path)
     tokens = {token: i for i, token in enumerate(TOKENS)}
