@@ -24,6 +24,7 @@ SynthesisError
 │       ├── TranscriptEmpty       nobody wrote down what it says
 │       └── TranscriptUnreadable  what was written down cannot be spoken
 ├── TextError
+│   ├── ChineseUnread             Chinese in a line whose voice has no text network
 │   └── SegmentTooLong            a segment does not fit beside its reference
 ├── EngineError
 │   └── LineOverdue               a line took longer than it may
@@ -313,6 +314,18 @@ class TranscriptUnreadable(ReferenceUnusable):
 
     def __str__(self) -> str:
         return f"the transcript of {self.clip} cannot be read: {self.reason}"
+
+
+class ChineseUnread(TextError):
+    """A line has Chinese in it, and its voice no text network; other lines of the voice are not concerned."""
+
+    def __init__(self, voice: str, text: str) -> None:
+        super().__init__("Chinese", text)
+        self.args = (voice, text)
+        self.voice = voice
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} is spoken with a RoBERTa network: add voice {self.voice!r} again with --roberta"
 
 
 class SegmentTooLong(TextError):

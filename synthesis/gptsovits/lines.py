@@ -129,7 +129,7 @@ def language_of(request: LineRequest, symbols: int) -> str:
 
 
 def prepare(line: LineWork, ready: ReadyVoice, clip: ReadyClip, tagged: bool, symbols: int) -> None:
-    """Cut a line into segments and read them. Raises TextError, LanguageUnsupported, ModelNeeded."""
+    """Cut a line into segments and read them. Raises TextError, LanguageUnsupported."""
     request, voice = line.request, ready.voice
     language = language_of(request, symbols)
     line.ready, line.clip = ready, clip

@@ -13,7 +13,7 @@ from torch import Tensor
 from synthesis.engine import VoiceSpec
 from synthesis.errors import TextError
 from synthesis.gptsovits.checkpoints.load import check_pair
-from synthesis.gptsovits.errors import ModelChanged, ModelNeeded, TranscriptUnreadable
+from synthesis.gptsovits.errors import ChineseUnread, ModelChanged, ModelNeeded, TranscriptUnreadable
 from synthesis.gptsovits.gate import Codes, PaceHistory
 from synthesis.gptsovits.loading import Listener, Loaders, TextNetwork, TextReader
 from synthesis.gptsovits.pool import ModelPool
@@ -97,7 +97,7 @@ class ReadyVoice:
         return self.voice.s1.sha256
 
     def read(self, text: str, language: str) -> ReadText:
-        """Phonemes and text features. Raises TextError, ModelNeeded."""
+        """Phonemes and text features. Raises TextError."""
         segments = self.front_end.segments(text, language, lexicon=self.voice.lexicon)
         ids = [number for segment in segments for number in segment.phonemes.ids]
         chinese = any(each.phonemes.language == "zh" and each.phonemes.word2ph for each in segments)
@@ -113,7 +113,7 @@ class ReadyVoice:
 
     def _features(self, norm: str, word2ph: tuple[int, ...]) -> Tensor:
         if self.roberta is None:
-            raise ModelNeeded("roberta", "Chinese is spoken with the help of a RoBERTa network")
+            raise ChineseUnread(self.label, norm)
         return self.roberta.features(norm, word2ph).float().cpu()
 
 

@@ -137,7 +137,7 @@ def test_chinese_needs_the_text_network_and_is_spoken_with_it(nano: Nano, tmp_pa
     engine = GptSovitsEngine(2)
     text = "今天天气很好。"
     error = render(engine, [line(1, text, nano.spec(), language="zh")])[1].error
-    assert isinstance(error, errors.ModelNeeded)
+    assert isinstance(error, errors.ChineseUnread)
     assert "--roberta" in str(error)
     survives(error)
     able = nano.other(roberta=roberta_folder(tmp_path / "roberta")).spec("able", rerolls=0)
