@@ -6,8 +6,10 @@ while the sums stay in float32: the same numbers in half the traffic, nothing is
 approximations that a caller asks for:
 
 - "int8": weights in 8 bits with a scale per output, inputs in 7 bits with a scale per row (on x86 without VNNI eight
-  bits may overflow a 16-bit partial sum). Logits move by some percent of their spread.
-- "bf16": weights and inputs rounded to bfloat16. Pays on processors with AMX or AVX512-BF16, and costs elsewhere.
+  bits may overflow a 16-bit partial sum). Logits of a full-size model with random weights move by 12 %
+  of their spread, and one likeliest code in six is another: for drafts.
+- "bf16": weights and inputs rounded to bfloat16. Logits move by 2 % of their spread. Pays on processors with AMX or
+  AVX512-BF16, and costs elsewhere.
 """
 
 from __future__ import annotations
