@@ -98,6 +98,7 @@ def test_a_failure_carries_the_decision_and_a_bounded_message() -> None:
         worker_errors.WrongPool(),
         worker_errors.NoDevice("cuda:9", ("cpu",)),
         worker_errors.TakesDamaged(3, (1, 2)),
+        worker_errors.TracksDamaged(3, (1, 2)),
         worker_errors.DeliveryRefused("/x", "no space"),
         worker_errors.NotConfigured("BROKER_URL", "amqp://"),
     ],
@@ -110,5 +111,13 @@ def test_worker_errors_survive_pickling_and_speak(error: WorkerError) -> None:
 
 
 def test_every_worker_error_is_in_the_list_above() -> None:
-    tested = {"UnknownMessage", "WrongPool", "NoDevice", "TakesDamaged", "DeliveryRefused", "NotConfigured"}
+    tested = {
+        "UnknownMessage",
+        "WrongPool",
+        "NoDevice",
+        "TakesDamaged",
+        "TracksDamaged",
+        "DeliveryRefused",
+        "NotConfigured",
+    }
     assert {kind.__name__ for kind in family(WorkerError)} - {"WorkerError"} == tested
