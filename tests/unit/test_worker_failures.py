@@ -99,7 +99,6 @@ def test_a_failure_carries_the_decision_and_a_bounded_message() -> None:
         worker_errors.NoDevice("cuda:9", ("cpu",)),
         worker_errors.TakesDamaged(3, (1, 2)),
         worker_errors.TracksDamaged(3, (1, 2)),
-        worker_errors.TracksDamaged(3, (1, 2)),
         worker_errors.DeliveryRefused("/x", "no space"),
         worker_errors.NotConfigured("BROKER_URL", "amqp://"),
     ],

@@ -43,7 +43,7 @@ def test_a_note_is_kept_and_holds_nothing_up(tmp_path: Path, findings: tuple[Fin
 
 def test_what_both_looked_at_is_recorded_once(tmp_path: Path) -> None:
     theirs = Finding("too_long", "segment 1: too long", "flag", 9)
-    take = outcome_of(tmp_path, theirs, text="I.").take
+    take = outcome_of(tmp_path, theirs, text="A").take
     assert take is not None
     assert [finding["code"] for finding in take.findings] == ["too_long"]
     assert "segment" not in take.findings[0]["message"]
