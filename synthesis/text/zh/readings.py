@@ -16,7 +16,7 @@ _WORDS = {
     "撒切尔": "sa4 qie4 er3", "比比皆是": "bi3 bi3 jie1 shi4", "手里": "shou2 li3", "怀揣": "huai2 chuai1",
     "中医": "zhong1 yi1", "嘚瑟": "de4 se5", "朝鲜": "chao2 xian3", "幸免于难": "xing4 mian3 yu2 nan4",
     "抗住": "kang2 zhu4", "行行": "xing2 xing2", "牦牛": "mao2 niu2", "标识": "biao1 zhi4", "挑剔": "tiao1 ti4",
-    "解法": "jie3 fa3",
+    "解法": "jie3 fa3", "分子": "fen1 zi3",
 }  # fmt: skip
 _CHARACTERS = {"唉": "ai4", "牦": "mao2", "唑": "zuo4"}
 

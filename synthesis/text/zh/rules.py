@@ -24,7 +24,9 @@ _MEASURES = (
     "盘碗碟叠桶笼盆盒杯斛锅簋篮罐瓶壶卮盏箩箱煲啖袋钵"  # vessels
 )
 _MEASURE = f"[{_MEASURES}]|微克|公分|小时|美元|十吨"
-_SIGNED = r"(-?)([0-9]+(?:\.[0-9]+)?)"
+_WHOLE = "(?<![0-9])[0-9]+"
+"""All digits of a number: trying each of its digits as the first would take time with the square of its length."""
+_SIGNED = rf"(-?)({_WHOLE}(?:\.[0-9]+)?)"
 _UNITS = {
     "cm2": "平方厘米", "cm²": "平方厘米", "cm3": "立方厘米", "cm³": "立方厘米", "cm": "厘米",
     "db": "分贝", "ds": "毫秒", "kg": "千克", "km": "千米", "m2": "平方米", "m²": "平方米", "m³": "立方米",
@@ -34,7 +36,7 @@ _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹ˣʸⁿ", "0123456789xyn")
 _POWER = "[⁰¹²³⁴⁵⁶⁷⁸⁹ˣʸⁿ]"
 _OPERATORS = {"+": "加", "-": "减", "×": "乘", "÷": "除", "=": "等于"}
-_OPERAND = rf"(?:-?[0-9]+(?:\.[0-9]+)?{_POWER}*|\.[0-9]+{_POWER}*|[A-Za-z]{_POWER}*)"
+_OPERAND = rf"(?:-?{_WHOLE}(?:\.[0-9]+)?{_POWER}*|\.[0-9]+{_POWER}*|[A-Za-z]{_POWER}*)"
 _ARITHMETIC = re.compile(rf"({_OPERAND})([+\-×÷=])({_OPERAND})")
 _CLOCK = r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?"
 
@@ -125,7 +127,7 @@ _BEFORE_ARITHMETIC: tuple[Rule, ...] = (
     _rule(f"{_CLOCK}[~-]{_CLOCK}", _time_range),
     _rule(_CLOCK, _time),
     _rule(
-        rf"((?:-?[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:%|°C|℃|度|摄氏度|{_UNIT}))~(?=[-.0-9])",
+        rf"((?:-?{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)(?:%|°C|℃|度|摄氏度|{_UNIT}))~(?=[-.0-9])",
         lambda match: f"{match[1]}至",
     ),
     _rule(rf"{_SIGNED}(°C|℃|度|摄氏度)", _temperature),
@@ -134,7 +136,7 @@ _BEFORE_ARITHMETIC: tuple[Rule, ...] = (
 )
 _AFTER_ARITHMETIC: tuple[Rule, ...] = (
     _rule(f"{_POWER}+", lambda match: f"的{match[0].translate(_POWERS)}次方"),
-    _rule(r"(-?)([0-9]+)/([0-9]+)", _fraction),
+    _rule(rf"(-?)({_WHOLE})/([0-9]+)", _fraction),
     _rule(rf"{_SIGNED}%", _percentage),
     _rule(r"(?<![0-9])((\+?86 ?)?1([38][0-9]|5[0-35-9]|7[678]|9[89])[0-9]{8})(?![0-9])", _mobile),
     _rule(r"(?<![0-9])((0(10|2[1-3]|[3-9][0-9]{2})-?)?[1-9][0-9]{6,7})(?![0-9])", _landline),
@@ -145,11 +147,11 @@ _AFTER_ARITHMETIC: tuple[Rule, ...] = (
     ),
     _rule(r"(-)([0-9]+)", lambda match: f"负{cardinal(match[2])}"),
     _rule(
-        r"[0-9]+(?:\.[0-9]+){2,}",
+        rf"{_WHOLE}(?:\.[0-9]+){{2,}}",
         lambda match: "".join("点" if char == "." else DIGITS[int(char)] for char in match[0]),
     ),
-    _rule(r"(-?)([0-9]+\.[0-9]+)|(\.[0-9]+)", _number),
-    _rule(rf"([0-9]+)([多余几+])?({_MEASURE})", _quantity),
+    _rule(rf"(-?)({_WHOLE}\.[0-9]+)|(\.[0-9]+)", _number),
+    _rule(rf"({_WHOLE})([多余几+])?({_MEASURE})", _quantity),
     _rule(r"[0-9]{3,}", lambda match: spelled(match[0], telephone=True)),
     _rule(rf"{_SIGNED}|(\.[0-9]+)", _number),
 )

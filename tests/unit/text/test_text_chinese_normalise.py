@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,10 @@ def test_a_normal_text_is_characters_and_six_marks_and_stays_what_it_is(text: st
     norm = Mandarin().normalise(text)
     assert NORMAL.fullmatch(norm)
     assert NORMAL.fullmatch(Cantonese().normalise(text))
+
+
+@pytest.mark.parametrize("unit", ["1", "1+", "1/", "1:", "1.", "5kg~", "12年", "-"])
+def test_long_monotonous_text_takes_time_with_its_length(unit: str) -> None:
+    start = time.process_time()
+    Mandarin().normalise(unit * (20_000 // len(unit)))
+    assert time.process_time() - start < 5
