@@ -34,7 +34,7 @@ test: $(VENV)/test ## Install what the tests need and run all of them, on a real
 	@$(BIN)/python -m pytest tests/e2e tests/faults
 
 unit: $(VENV)/test ## The tests that need no service
-	@$(BIN)/python -m pytest tests/unit tests/properties tests/repo
+	@$(BIN)/python -m pytest tests/unit tests/properties tests/parity tests/repo
 
 integration: $(VENV)/test ## The tests on real servers, without the faults
 	@$(BIN)/python tests/support/install_services.py
