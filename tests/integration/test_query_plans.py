@@ -99,7 +99,7 @@ def test_what_is_in_flight_is_counted_on_the_partial_indexes(conn) -> None:
         (reaper.ABANDONED, {}, "ix_line_rendering"),
         (reaper.RELEASE_HELD, {}, "ix_line_held"),
         (lines.RELEASE, {"ids": [1, 2], "attempts": [1, 1], "session": None}, "pk_line"),
-        (lines.CLAIM, {"ids": [1, 2], "attempts": [1, 1], "session": None}, "pk_line"),
+        (lines.CLAIM, {"ids": [1, 2], "attempts": [1, 1], "session": None, "company": True}, "pk_line"),
         (lines.ACCEPT, {"takes": "[]", "session": None}, "pk_line"),
         (lines.FAIL, {"failures": "[]", "session": None}, "pk_line"),
     ],

@@ -8,6 +8,7 @@ records only. The one thing it may call is what `Maker` describes by name; every
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,10 +75,12 @@ class Machine:
         if len(program) > LARGEST_PROGRAM:
             raise Unsafe(f"its pickle has {len(program)} bytes, far more than tensors need")
         try:
-            for opcode, argument, position in pickletools.genops(program):
-                if opcode.name == "STOP":
-                    return self._end(position == len(program) - 1)
-                self._step(opcode.name, argument)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # a stray backslash in a damaged name
+                for opcode, argument, position in pickletools.genops(program):
+                    if opcode.name == "STOP":
+                        return self._end(position == len(program) - 1)
+                    self._step(opcode.name, argument)
         except (ValueError, IndexError, KeyError, TypeError, OverflowError, UnicodeError) as error:
             raise Unsafe(f"its pickle is damaged ({error})") from error
         raise Unsafe("its pickle ends too early")
