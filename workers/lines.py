@@ -51,7 +51,7 @@ def read_message(args: list[object] | tuple[object, ...]) -> LineMessage:
 def register_line_task(app: Celery) -> None:
     """Make the line task known to the application, so that every line shows in Flower. The line pool runs it."""
 
-    @app.task(name=LINE_TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
+    @app.task(name=LINE_TASK, ignore_result=True, shared=False, Strategy="workers.strategy:line_strategy")  # type: ignore[untyped-decorator]
     def line(version: int, line_id: int, attempt: int) -> None:
         raise WrongPool
 

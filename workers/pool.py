@@ -1,24 +1,24 @@
 """Celery's threads pool, except that the line task needs no thread.
 
-A line's task is a hand-over: the message goes to the line desk, the desk calls back when the row says what became of
-the line, and the request succeeds and is acknowledged then. Celery sees one task per line (received, started,
-succeeded: Flower too), and a thousand lines waiting in the worker cost no thread. Other tasks run in threads.
+A line's task is a hand-over: its strategy (``workers.strategy``) gives the message to the line desk here, the desk calls
+back when the row says what became of the line, and the request succeeds and is acknowledged then. Celery sees one task
+per line (received, started, succeeded: Flower too), and a thousand lines waiting in the worker cost no thread. Other
+tasks run in threads.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from os import getpid
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from celery.concurrency.thread import TaskPool
 from kombu.asynchronous import Hub
 
-from workers.contract import LINE_TASK
+from workers.errors import WrongPool
 from workers.lines import LineDesk
 
 DRAIN_STEP_S = 0.05
@@ -42,32 +42,22 @@ class LinePool(TaskPool):  # type: ignore[misc]  # celery has no types
         self._finished: deque[Callable[[], None]] = deque()
         self._waking = threading.Lock()
         self._woken = False
+        self.write_together: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What makes one write of many acknowledgements; the line strategy knows the connection."""
 
     def register_with_event_loop(self, hub: Hub) -> None:
         """Remember the loop: acknowledgements are written by its thread."""
         self._hub = hub
 
-    def on_apply(
-        self,
-        target: Callable[..., Any],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-        callback: Callable[..., Any] | None = None,
-        accept_callback: Callable[..., Any] | None = None,
-        **options: Any,
-    ) -> Any:
-        """Hand a line to the desk, anything else to a thread."""
-        if self.desk is None or not args or args[0] != LINE_TASK or callback is None:
-            return super().on_apply(self._in_app(target), args, kwargs, callback, accept_callback, **options)
-        started = time.monotonic()
-        if accept_callback is not None:
-            accept_callback(getpid(), started)
+    def hand_over(self, args: list[Any], succeed: Callable[[], None]) -> None:
+        """Give a line to the desk; ``succeed`` is called in the loop's thread once its outcome is recorded."""
+        if self.desk is None:
+            raise WrongPool
+        self.desk.take_in(args, lambda: self._finish(succeed))
 
-        def succeed() -> None:
-            callback((0, None, time.monotonic() - started))
-
-        self.desk.take_in(args[2]["args"], lambda: self._finish(succeed))
-        return None
+    def on_apply(self, target: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Run any other task in a thread."""
+        return super().on_apply(self._in_app(target), *args, **options)
 
     def _in_app(self, target: Callable[..., Any]) -> Callable[..., Any]:
         """Run a task with our application as the thread's current one: Celery looks the task up there."""
@@ -95,8 +85,9 @@ class LinePool(TaskPool):  # type: ignore[misc]  # celery has no types
         """In the loop's thread: let every finished request succeed."""
         with self._waking:
             self._woken = False
-        while self._finished:
-            self._finished.popleft()()
+        with self.write_together():
+            while self._finished:
+                self._finished.popleft()()
 
     def on_stop(self) -> None:
         """Finish what is held, while the loop keeps the connection alive and writes the acknowledgements."""

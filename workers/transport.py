@@ -7,9 +7,12 @@ at several hundred lines a second that wait was the worker's narrowest place.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import Iterator
 from typing import Any
 
+from amqp.transport import TCPTransport
 from kombu.transport.pyamqp import Transport as KombuTransport
 
 READ_BYTES = 1 << 16
@@ -42,6 +45,26 @@ class ReadAheadTransport(KombuTransport):
                         return
                     raise
         loop.call_soon(self.on_readable, connection, loop)
+
+
+@contextlib.contextmanager
+def written_together(connection: Any) -> Iterator[None]:
+    """Send what is written to a kombu connection inside the block in one piece; only the loop's thread may do this.
+
+    Forty acknowledgements were forty system calls. Any other transport than AMQP over TCP is left as it is.
+    """
+    transport = getattr(getattr(connection, "connection", None), "transport", None)
+    if not isinstance(transport, TCPTransport):
+        yield
+        return
+    gathered = bytearray()
+    write, transport._write = transport._write, gathered.extend
+    try:
+        yield
+    finally:
+        transport._write = write
+        if gathered:
+            transport.write(gathered)
 
 
 def transport_for(broker_url: str) -> str | None:
