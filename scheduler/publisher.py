@@ -30,6 +30,7 @@ BROKER_ERRORS: tuple[type[Exception], ...] = (OSError, amqp.AMQPError, KombuErro
 """What talking to a broker that is down, restarting or unreachable raises."""
 
 _PERSISTENT = 2
+_HEADERS = ("lang", "task", "ignore_result")
 
 
 class BrokerDown(SchedulerError):
@@ -231,19 +232,18 @@ class AmqpPublisher:
             body,
             content_type="application/json",
             content_encoding="utf-8",
-            headers={**headers, "id": name, "root_id": name, "argsrepr": row.label},
+            headers={**headers, "id": name, "argsrepr": row.label},
             properties={"correlation_id": name, "delivery_mode": _PERSISTENT},
         )
 
     def _template(self, task: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Headers and trailer of a task's messages as Celery itself makes them; only id, label and args vary.
 
-        Headers without a value are left out (the worker reads them as absent): they are half of the work of writing
-        a message.
+        Headers that say what their absence says are left out: they are most of the work of writing and of reading one.
         """
         if task not in self._templates:
             made = self._app.amqp.as_task_v2("", task, [], {}, argsrepr="", ignore_result=True)
-            headers = {key: value for key, value in made.headers.items() if value is not None and value != {}}
+            headers = {key: made.headers[key] for key in _HEADERS}
             self._templates[task] = (headers, made.body[2])
         return self._templates[task]
 

@@ -1,9 +1,9 @@
 """Celery's threads pool, except that the line task needs no thread.
 
-A line's task is a hand-over: its strategy (``workers.strategy``) gives the message to the line desk here, the desk calls
-back when the row says what became of the line, and the request succeeds and is acknowledged then. Celery sees one task
-per line (received, started, succeeded: Flower too), and a thousand lines waiting in the worker cost no thread. Other
-tasks run in threads.
+A line's task is a hand-over: its strategy (``workers.strategy``) gives the message to the line desk here, the desk
+calls back when the row says what became of the line, and the request succeeds and is acknowledged then. Celery sees one
+task per line (received, started, succeeded: Flower too), and a thousand lines waiting in the worker cost no thread.
+Other tasks run in threads.
 """
 
 from __future__ import annotations

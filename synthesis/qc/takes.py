@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 import soundfile
 
-from synthesis.audio import Audio
+from synthesis.audio import Audio, Samples
 from synthesis.errors import AudioUnreadable, EncodeError
 
 TAKE_SUFFIX: Final = "flac"
 """Suffix of a take's key in the store."""
 FULL_SCALE = 1 - 2**-23
 """Greatest sample a 24-bit file holds."""
-_COMPRESSION = 0.25
+_FLAC: dict[str, Any] = {"format": "FLAC", "subtype": "PCM_24", "compression_level": 0.25}
 
 
 def take_to_bytes(audio: Audio) -> bytes:
@@ -33,31 +33,31 @@ def take_to_bytes(audio: Audio) -> bytes:
         raise EncodeError("take", "samples are NaN or infinite")
     samples = audio.samples if peak <= FULL_SCALE else audio.samples * np.float32(FULL_SCALE / peak)
     try:
-        with _in_memory() as target:
-            soundfile.write(
-                target if isinstance(target, io.BytesIO) else target.fileno(),
-                samples,
-                audio.sample_rate,
-                format="FLAC",
-                subtype="PCM_24",
-                compression_level=_COMPRESSION,
-                closefd=False,
-            )
-            target.seek(0)
-            return target.read()
+        return _encoded(samples, audio.sample_rate)
     except soundfile.LibsndfileError as error:
         raise EncodeError("take", str(error)) from error
 
 
-def _in_memory() -> BinaryIO:
-    """A file in memory, as the system's own where it has such files.
+def _encoded(samples: Samples, sample_rate: int) -> bytes:
+    """Encode in memory, as a file of the system's own where it has such files.
 
     libsndfile calls back into Python for every few kilobytes it writes to a Python file; in a busy worker each call
     waits for the interpreter.
     """
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("take"), "w+b")
-    return io.BytesIO()
+    if not hasattr(os, "memfd_create"):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples, sample_rate, **_FLAC)
+        return buffer.getvalue()
+    target = os.memfd_create("take")
+    try:
+        soundfile.write(target, samples, sample_rate, closefd=False, **_FLAC)
+        size = os.fstat(target).st_size
+        data = os.pread(target, size, 0)
+    finally:
+        os.close(target)
+    if len(data) != size:  # one read gives at most 2 GiB
+        raise EncodeError("take", f"the file has {size} bytes, {len(data)} could be read")
+    return data
 
 
 def read_take(source: Path | bytes) -> Audio:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +16,7 @@ from worker_jobs import Pump, fake_job, job_state, line_states, takes_per_line, 
 
 from db.queries import reaper
 from workers.app import make_app
-from workers.contract import line_queue
+from workers.contract import DEAD_QUEUE, line_queue
 
 WORKER = """
 import logging, sys
@@ -77,9 +79,9 @@ def stop(worker: subprocess.Popen[bytes]) -> int:
     return worker.wait(40)
 
 
-def waiting_messages(broker_url: str) -> int:
+def waiting_messages(broker_url: str, queue: str = line_queue("fake")) -> int:
     with make_app(broker_url).connection_for_read() as connection:
-        return int(connection.default_channel.queue_declare(line_queue("fake"), passive=True).message_count)
+        return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
 
 
 def counter(engine: sa.Engine, name: str) -> int:
@@ -106,6 +108,77 @@ def test_200_lines_are_rendered_once_though_every_message_comes_twice(
         ended = conn.scalar(sa.text("SELECT count(*) FROM worker_session WHERE ended_at IS NOT NULL"))
     assert ready == 2, "each section asked for its assembly once"
     assert ended == 1
+
+
+def test_flower_and_inspect_see_every_line(
+    tmp_path: Path, engine: sa.Engine, broker_url: str, make_pump: Callable[..., Pump], start_worker: StartWorker
+) -> None:
+    app = make_app(broker_url)
+    seen: list[dict[str, Any]] = []
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": seen.append})
+        with receiver.consumer_context() as (reading, _, _):  # the queue is there before the first event
+
+            def listen(until: Callable[[], bool], what: str) -> None:
+                def look() -> bool:
+                    with contextlib.suppress(TimeoutError):
+                        reading.drain_events(timeout=0.2)
+                    return until()
+
+                wait_until(look, what)
+
+            with engine.begin() as conn:
+                fake_job(conn, [f"{{dur=100}}{{slow=1500}} {n}" for n in range(12)], tmp_path / "out")
+            make_pump()()
+            start_worker(capacity=16)
+            listen(lambda: line_states(engine)["rendering"] == 12, "all lines are in the engine")
+            (active,) = app.control.inspect(timeout=2, destination=["cpu@test"]).active().values()
+            listen(lambda: sum(event["type"] == "task-succeeded" for event in seen) == 12, "the events of 12 lines")
+    assert {task["name"] for task in active} == {"voicefarm.line"}
+    assert {task["id"] for task in active} == {event["uuid"] for event in seen if event["type"] == "task-started"}
+    assert not any(task["acknowledged"] for task in active)
+    received = [event for event in seen if event["type"] == "task-received"]
+    assert len(received) == 12
+    assert all("A Test" in event["args"] for event in received), "readable in Flower: production, chapter, line"
+    assert min(event["runtime"] for event in seen if event["type"] == "task-succeeded") >= 0.1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ("[[1, 2, 3", {"id": "cut"}),
+        ('{"args": [1, 2, 3]}', {"id": "a-mapping"}),
+        ('["abc", {}, {}]', {"id": "text"}),
+        ("[]", {"id": "empty"}),
+        ("[[1, 2, 3], {}, {}]", {}),
+    ],
+)
+def test_a_message_no_sender_of_ours_writes_is_set_aside(
+    tmp_path: Path,
+    engine: sa.Engine,
+    broker_url: str,
+    make_pump: Callable[..., Pump],
+    start_worker: StartWorker,
+    body: str,
+    headers: dict[str, str],
+) -> None:
+    pump = make_pump()
+    with make_app(broker_url).connection_for_write() as connection:
+        connection.default_channel.basic_publish(
+            connection.default_channel.prepare_message(
+                body, content_type="application/json", content_encoding="utf-8",
+                headers={"task": "voicefarm.line", **headers},
+            ),
+            exchange="", routing_key=line_queue("fake"),
+        )  # fmt: skip
+    with engine.begin() as conn:
+        fake_job(conn, ["{dur=100} a good line"], tmp_path / "out", sections=1)
+    pump()
+    worker = start_worker()
+    wait_until(lambda: line_states(engine) == {"accepted": 1}, "the good line behind it was accepted")
+    assert stop(worker) == 0
+    assert waiting_messages(broker_url) == 0
+    assert waiting_messages(broker_url, DEAD_QUEUE) == 1
 
 
 def test_a_worker_told_to_stop_finishes_what_it_has_and_gives_back_the_rest(
