@@ -172,11 +172,19 @@ def peak_rss_mb(hours: float) -> dict[str, Any]:
     return result
 
 
+def own_peak_mb() -> int:
+    """Peak resident memory of this process since its program started; ``ru_maxrss`` remembers the parent's as well."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) // 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
 def child(hours: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         result = master_and_encode(Path(name), make_parts(Path(name), hours))
     result["peak_rss_mb"] = {
-        "python": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "python": own_peak_mb(),
         "ffmpeg": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
     }
     return result

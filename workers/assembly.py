@@ -19,7 +19,7 @@ from synthesis.mastering.track import MasteredTrack, WatermarkSpec, master_track
 from workers.bench import PostBench
 from workers.labels import tags
 from workers.takes import fetch_parts, spoken_lines
-from workers.tracks import intact
+from workers.tracks import reusable
 
 AUDIO_KINDS: tuple[Kind, ...] = ("flac", "mp3", "m4a")
 
@@ -31,14 +31,14 @@ def kinds_of(formats: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def make_track(bench: PostBench, work: SectionWork, progress: Callable[[float], None] | None = None) -> NewTrack | int:
-    """Make the section's track, or find the id of one made from the same takes before whose files are whole.
+    """Make the section's track, or find the id of one made from the same takes before whose files are still there.
 
     Raises TakesDamaged, StoreFull, SynthesisError.
     """
     kinds = kinds_of(work.options.formats)
     digest = digest_of(work)
     made = bench.transact(lambda conn: sections.find_track(conn, digest))
-    if made is not None and intact(bench.store, made, kinds):
+    if made is not None and reusable(bench.store, made, kinds, work.options.formats):
         return made.id
     with bench.workspace() as place:
         parts = fetch_parts(bench.store, work, place)

@@ -13,6 +13,18 @@ DELIVERED_FROM = {"mp3": "mp3", "flac": "flac", "vtt": "vtt", "m4b": "m4a"}
 """Format of a deliverable → kind of the track's file that it is made from."""
 
 
+def reusable(store: Store, track: TrackRecord, kinds: Iterable[str], formats: Collection[str]) -> bool:
+    """Whether a track made before serves again: all its files are in the store, and whole as far as nobody else looks.
+
+    What is delivered is read and checked then: a book of which one line changed is not read twice from end to end.
+    """
+    checked_later = {DELIVERED_FROM[wanted] for wanted in formats if wanted in DELIVERED_FROM}
+    wanted = list(kinds)
+    if not all(kind in track.files and store.exists(track.files[kind]) for kind in wanted):
+        return False
+    return intact(store, track, [kind for kind in wanted if kind not in checked_later])
+
+
 def intact(store: Store, track: TrackRecord, kinds: Iterable[str]) -> bool:
     """Whether all these files of a track are in the store and whole; each damaged one is moved aside.
 
