@@ -31,7 +31,7 @@ def kinds_of(formats: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def make_track(bench: PostBench, work: SectionWork, progress: Callable[[float], None] | None = None) -> NewTrack | int:
-    """Make the section's track, or find the id of one made from the same takes before whose files are still there.
+    """Make the section's track, or find the id of one made from the same takes before that serves again.
 
     Raises TakesDamaged, StoreFull, SynthesisError.
     """

@@ -14,7 +14,7 @@ from billiard import current_process
 from celery import Celery
 
 from db.errors import DatabaseUnavailable, FarmError, StoreFull, StoreUnreadable
-from db.queries import jobs, lines, sections
+from db.queries import damage, jobs, lines, sections
 from db.settings import Settings
 from synthesis.errors import SynthesisError
 from workers.assembly import make_track
@@ -90,8 +90,7 @@ def assemble_section(bench: PostBench, section_id: int, revision: int) -> None:
         try:
             track = make_track(bench, work)
         except TakesDamaged as error:
-            log.error("%s: rendering them again", error)
-            _send_back(bench, section_id, revision, error.line_ids)
+            _send_back(bench, section_id, revision, error, refuse)
             return
         except Exception as error:  # noqa: BLE001  the process boundary of this task: the outcome is recorded
             _record(bench, f"section {section_id}", error, refuse, postpone)
@@ -123,10 +122,7 @@ def deliver_job(bench: PostBench, job_id: int, revision: int) -> None:
         try:
             files = deliver(bench, work)
         except TracksDamaged as error:
-            log.error("%s: making them again", error)
-            damaged = error.section_ids
-            _write(bench, lambda conn: jobs.mark_damaged(conn, job_id, revision, session, damaged))
-            bench.counters.add("damaged", len(damaged))
+            _make_again(bench, job_id, revision, error, refuse)
             return
         except Exception as error:  # noqa: BLE001  the process boundary of this task: the outcome is recorded
             _record(bench, f"job {job_id}", error, refuse, postpone)
@@ -135,9 +131,34 @@ def deliver_job(bench: PostBench, job_id: int, revision: int) -> None:
     bench.counters.add("delivered" if done else "superseded")
 
 
-def _send_back(bench: PostBench, section_id: int, revision: int, line_ids: tuple[int, ...]) -> None:
-    _write(bench, lambda conn: lines.mark_damaged(conn, section_id, revision, line_ids))
-    bench.counters.add("damaged", len(line_ids))
+def _send_back(bench: PostBench, section_id: int, revision: int, error: TakesDamaged, refuse: Outcome) -> None:
+    """Have damaged takes rendered again; the section fails where that was done in vain several times."""
+
+    def move(conn: sa.Connection) -> object:
+        if damage.takes_worn_out(conn, section_id):
+            return refuse(conn, _worn_out(error))
+        return lines.mark_damaged(conn, section_id, revision, error.line_ids)
+
+    log.error("%s", error)
+    bench.counters.add("damaged", len(error.line_ids))
+    _write(bench, move)
+
+
+def _make_again(bench: PostBench, job_id: int, revision: int, error: TracksDamaged, refuse: Outcome) -> None:
+    """Have damaged tracks made again; the delivery fails where that was done in vain several times."""
+
+    def move(conn: sa.Connection) -> object:
+        if damage.tracks_worn_out(conn, job_id):
+            return refuse(conn, _worn_out(error))
+        return jobs.mark_damaged(conn, job_id, revision, bench.session.id, error.section_ids)
+
+    log.error("%s", error)
+    bench.counters.add("damaged", len(error.section_ids))
+    _write(bench, move)
+
+
+def _worn_out(error: WorkerError) -> str:
+    return f"{error}; it was made again {damage.ROUNDS} times in a row: look at the store's disk, then retry"
 
 
 def _record(bench: PostBench, what: str, error: Exception, refuse: Outcome, postpone: Outcome) -> None:

@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 from worker_jobs import Pump, fake_job, job_state, line_states, takes_per_line, wait_until
 
-from db.queries import reaper, voices
+from db.queries import jobs, reaper, voices
 from db.queries._moves import settle
 from db.records import JobOptions
 from db.settings import Settings
+from db.store import Store
 from workers.app import make_app
 from workers.embedded import EmbeddedWorkers
 
@@ -161,6 +162,37 @@ def test_a_missing_take_is_rendered_again(tmp_path: Path, database_url: str, eng
         wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) in ("delivered", "failed"), "the end", 60)
         assert job_state(engine, job.job_id) == "delivered"
     assert takes_per_line(engine) == {2: 1}
+
+
+def test_a_disk_that_damages_every_take_is_not_fed_for_ever(
+    tmp_path: Path, database_url: str, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = Store.put_bytes
+
+    def keep_badly(store: Store, data: bytes, suffix: str = "") -> str:
+        key = keep(store, data, suffix)
+        spoil(stored(tmp_path, key), "damaged")
+        return key
+
+    def message() -> str:
+        with engine.connect() as conn:
+            return str(conn.scalar(sa.text("SELECT message FROM section WHERE state = 'failed'")) or "")
+
+    monkeypatch.setattr(Store, "put_bytes", keep_badly)
+    with engine.begin() as conn:
+        job = fake_job(conn, ["{dur=900} one"], tmp_path / "out", sections=1, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and bool(message()), "the section to fail", 60)
+        assert message() == (
+            "section 1: 1 take(s) damaged in the store; it was made again 3 times in a row: "
+            "look at the store's disk, then retry"
+        )
+        assert takes_per_line(engine) == {4: 1}
+        monkeypatch.setattr(Store, "put_bytes", keep)
+        with engine.begin() as conn:
+            assert jobs.retry_failed(conn, job.job_id) == 1
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "the delivery", 60)
+    assert takes_per_line(engine) == {5: 1}
 
 
 @pytest.mark.parametrize("harm", ["damaged", "missing"])
