@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +25,8 @@ from workers.takes import fetch, sha256_of, spoken_lines
 from workers.tracks import damaged_sections
 
 REPORT = "report.html"
+TRACK_KINDS = ("mp3", "flac", "vtt")
+SECTIONS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,7 @@ def _deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
     shelf = open_shelf(work.out_url)
     former = shelf.manifest()
     with bench.workspace() as place:
-        files: list[DeliveredFile] = []
-        for parcel in _audio_parcels(bench.store, work, place):
-            _put(shelf, parcel)
-            files.append(parcel.file)
+        files = _put_audio(shelf, bench.store, work, place)
         made_at = datetime.now(UTC)
         software = f"voicefarm {version('voicefarm')}"
         report = _paper(place / REPORT, "report", render_report(report_data(work, files, made_at, software)))
@@ -71,9 +71,10 @@ def _deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
     return [NewDeliverable(file.kind, file.name, file.sha256, file.size) for file in (*files, manifest.file)]
 
 
-def _put(shelf: Shelf, parcel: Parcel) -> None:
+def _put(shelf: Shelf, parcel: Parcel) -> DeliveredFile:
     if not shelf.holds(parcel.file.name, parcel.file.sha256, parcel.file.size):
         shelf.put(parcel.path, parcel.file.name)
+    return parcel.file
 
 
 def _remove_former(shelf: Shelf, former: dict[str, object] | None, keep: set[str]) -> None:
@@ -84,15 +85,24 @@ def _remove_former(shelf: Shelf, former: dict[str, object] | None, keep: set[str
             shelf.remove(name)
 
 
-def _audio_parcels(store: Store, work: DeliveryWork, place: Path) -> Iterator[Parcel]:
-    """Per-track files of every format asked for, then the M4B. Made one at a time: a book's FLACs are large."""
+def _put_audio(shelf: Shelf, store: Store, work: DeliveryWork, place: Path) -> list[DeliveredFile]:
+    """Per-track files of every format asked for, then the M4B.
+
+    Most of a second delivery is checksums of what is there already; they are taken of a few sections at a time. No
+    more sections than that are fetched from an object store at once: a book's FLACs are large.
+    """
     sections = [section for section in work.sections if section.track.samples > 0]
-    for section in sections:
-        for kind in ("mp3", "flac", "vtt"):
-            if kind in work.options.formats and kind in section.track.files:
-                yield _track_parcel(store, section, len(work.sections), kind, place)
+
+    def put_tracks(section: DeliverySection) -> list[DeliveredFile]:
+        wanted = [kind for kind in TRACK_KINDS if kind in work.options.formats and kind in section.track.files]
+        parcels = (_track_parcel(store, section, len(work.sections), kind, place) for kind in wanted)
+        return [_put(shelf, parcel) for parcel in parcels]
+
+    with ThreadPoolExecutor(SECTIONS_AT_ONCE, "deliver") as pool:
+        files = [file for found in pool.map(put_tracks, sections) for file in found]
     if "m4b" in work.options.formats and sections:
-        yield _m4b_parcel(store, work, sections, place)
+        files.append(_put(shelf, _m4b_parcel(store, work, sections, place)))
+    return files
 
 
 def _track_parcel(store: Store, section: DeliverySection, count: int, kind: str, place: Path) -> Parcel:
