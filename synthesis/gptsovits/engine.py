@@ -11,7 +11,6 @@ A segment's take follows from its line, its voice and its seed: slots share weig
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
 from collections import OrderedDict, deque
@@ -36,6 +35,7 @@ from synthesis.gptsovits.lines import (
     segment_request,
 )
 from synthesis.gptsovits.loading import Loaders, Quantise
+from synthesis.gptsovits.memory import bound_kernels, give_back
 from synthesis.gptsovits.pool import is_device_fault, is_out_of_memory
 from synthesis.gptsovits.residence import BERT_WIDTH, ReadyVoice, Residence
 from synthesis.gptsovits.s2 import S2Request
@@ -84,6 +84,7 @@ class GptSovitsEngine:
         voices_kept: int = VOICES_KEPT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        bound_kernels()
         on_cpu = device == "cpu"
         if capacity is not None and capacity < 1:
             raise ValueError(f"capacity is 1 or more, got {capacity}")
@@ -411,9 +412,7 @@ class GptSovitsEngine:
         self._forget_lines()
         for line in lines:
             self._end(line, error=EngineOutOfMemory(ENGINE, reason))
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back()
         log.warning("out of memory with %d lines in flight: %d slots from now on", len(lines), self._slots)
 
     def _forget_lines(self) -> None:

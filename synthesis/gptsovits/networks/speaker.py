@@ -145,7 +145,8 @@ def _fusion(name: str, channels: int) -> Iterator[_Convolution]:
     yield _Convolution(f"{attention}.3", f"{attention}.4", (channels, inner, 1, 1), bias=True)
 
 
-def _check(weights: Mapping[str, Tensor]) -> None:
+def shapes() -> dict[str, Shape]:
+    """Names and shapes of the 1001 tensors of the published file."""
     wanted: dict[str, Shape] = {"seg_1.weight": (192, 2 * WIDTH), "seg_1.bias": (192,)}
     for convolution in _convolutions():
         wanted[f"{convolution.name}.weight"] = convolution.shape
@@ -154,6 +155,11 @@ def _check(weights: Mapping[str, Tensor]) -> None:
         if convolution.norm is not None:
             wanted.update({f"{convolution.norm}.{part}": convolution.shape[:1] for part in NORM})
             wanted[f"{convolution.norm}.num_batches_tracked"] = ()
+    return wanted
+
+
+def _check(weights: Mapping[str, Tensor]) -> None:
+    wanted = shapes()
     missing, surplus = sorted(wanted.keys() - weights.keys()), sorted(weights.keys() - wanted.keys())
     if missing or surplus:
         raise WrongTensors(tuple(missing), tuple(surplus))
