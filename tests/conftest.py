@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["broker_fixtures", "postgres_fixtures"]
+pytest_plugins = ["broker_fixtures", "postgres_fixtures", "s3_fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

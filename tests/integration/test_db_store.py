@@ -12,7 +12,6 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,12 +26,13 @@ from db.store import Store
 BIG = random.Random(7).randbytes(3_000_000)
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(params=["file", "memory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "file":
-        yield Store((tmp_path / "a store #1?").as_uri())
-        return
-    yield Store(f"memory://{tmp_path.name}/takes")
+        return Store((tmp_path / "a store #1?").as_uri())
+    if request.param == "memory":
+        return Store(f"memory://{tmp_path.name}/takes")
+    return Store(f"{request.getfixturevalue('s3_bucket')}/takes")
 
 
 @pytest.fixture
@@ -321,15 +321,23 @@ class TestInterruptedWrites:
         assert all(seen)
 
 
-def test_nobody_answers(tmp_path: Path) -> None:
-    pytest.importorskip("s3fs")
-    os.environ.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_ENDPOINT_URL="http://127.0.0.1:9")
-    try:
-        store = Store("s3://bucket/prefix")
-        with pytest.raises(StoreFull):
-            store.put_bytes(b"x")
-        with pytest.raises(StoreUnreadable):
-            store.get_bytes("0" * 64)
-    finally:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
-            del os.environ[name]
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()  # one that knows an address that answers
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    store = Store("s3://bucket/prefix")
+    with pytest.raises(StoreFull):
+        store.put_bytes(b"x")
+    with pytest.raises(StoreUnreadable):
+        store.get_bytes("0" * 64)
+
+
+def test_a_bucket_that_is_not_there(s3_bucket: str) -> None:
+    store = Store(f"{s3_bucket}-not/prefix")
+    with pytest.raises(StoreFull):
+        store.put_bytes(b"x")
+    with pytest.raises(StoreMissing):
+        store.get_bytes("0" * 64)

@@ -24,8 +24,10 @@ MP3_ONLY = JobOptions(formats=("mp3", "vtt"))
 
 
 @contextmanager
-def running(tmp_path: Path, database_url: str, engine: sa.Engine, capacity: int = 16) -> Iterator[Pump]:
-    settings = Settings(home=tmp_path / "home", heartbeat_s=0.5, _env_file=None)  # type: ignore[call-arg]
+def running(
+    tmp_path: Path, database_url: str, engine: sa.Engine, capacity: int = 16, store_url: str | None = None
+) -> Iterator[Pump]:
+    settings = Settings(home=tmp_path / "home", heartbeat_s=0.5, store_url=store_url, _env_file=None)  # type: ignore[call-arg]
     app = make_app(None)
     workers = EmbeddedWorkers(app, settings, database_url, engine="fake", capacity=capacity, post_threads=1)
     pump = Pump(engine, app)
@@ -133,6 +135,29 @@ def test_a_store_that_takes_nothing_holds_the_lines_and_burns_nothing(
     with engine.connect() as conn:
         assert tuple(conn.execute(sa.text("SELECT failure_class, burnt FROM line")).one()) == ("store_full", 0)
         assert conn.scalar(sa.text("SELECT scope FROM hold")) == "store"
+
+
+def test_takes_and_deliverables_in_an_object_store(
+    tmp_path: Path, database_url: str, engine: sa.Engine, s3_bucket: str
+) -> None:
+    import fsspec
+
+    options = JobOptions(formats=("m4b", "mp3", "flac", "vtt"))
+    with engine.begin() as conn:
+        job = fake_job(conn, [f"{{dur=400}} line {n}" for n in range(8)], tmp_path, options=options)
+        conn.execute(sa.text("UPDATE job SET out_url = :url"), {"url": f"{s3_bucket}/books/a test"})
+    with running(tmp_path, database_url, engine, store_url=f"{s3_bucket}/takes") as pump:
+        wait_until(
+            lambda: pump() >= 0 and job_state(engine, job.job_id) in ("delivered", "failed"), "delivery", timeout_s=60
+        )
+    assert job_state(engine, job.job_id) == "delivered"
+    files, bucket = fsspec.core.url_to_fs(s3_bucket, use_listings_cache=False)
+    manifest = json.loads(files.cat_file(f"{bucket}/books/a test/manifest.json"))
+    assert len(manifest["files"]) == 8, "M4B, report, and three files for each of two chapters"
+    for entry in manifest["files"]:
+        data = files.cat_file(f"{bucket}/books/a test/{entry['name']}")
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+    assert not (tmp_path / "home" / "store").exists()
 
 
 def test_a_damaged_take_is_rendered_again_not_mastered(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:
