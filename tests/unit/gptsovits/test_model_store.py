@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from checkpoint_files import DATA, s1_content, s2_content, write
+from hub_server import COMMIT, HubServer, hub_server
 
 from synthesis.gptsovits.checkpoints import fetch as fetching
 from synthesis.gptsovits.checkpoints import load_s1, load_s2
@@ -203,6 +208,49 @@ def test_a_published_file_that_is_malicious_is_not_added(store: ModelStore, publ
     (published / "s2.pth").write_bytes((DATA / "checkpoints" / "malicious-s2.pth").read_bytes())
     with pytest.raises(CheckpointRefused):
         list(fetch("v2", store, FakeHub(published)))
+
+
+FETCH = """
+import json, sys
+from pathlib import Path
+from synthesis.gptsovits.checkpoints import fetch as fetching
+from synthesis.gptsovits.checkpoints.store import ModelStore
+fetching.catalogue = lambda: json.loads(sys.argv[2])
+print(*[model.name for model in fetching.fetch("v2", ModelStore(Path(sys.argv[1])))])
+"""
+
+
+def fetch_from(hub: HubServer, root: Path) -> subprocess.CompletedProcess[str]:
+    """Fetch with the hub's own client, in a process of its own: it reads its settings when it is imported."""
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(root / "hf"), "HF_HUB_DISABLE_XET": "1"}
+    environment.pop("HF_HUB_OFFLINE", None)
+    return subprocess.run(
+        [sys.executable, "-c", FETCH, str(root / "models"), json.dumps(fetching.catalogue())],
+        env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_the_client_of_the_hub_fetches_and_goes_on_after_a_broken_line(published: Path, tmp_path: Path) -> None:
+    large = "hub/pytorch_model.bin"  # the client keeps what it got by ten megabytes
+    torch.save({"encoder.pos_conv_embed.conv.weight_v": torch.zeros(6_000_000)}, published / large)
+    with hub_server(published) as hub:
+        hub.breaks.add(large)
+        done = fetch_from(hub, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["s1", "s2", "hubert"]
+    ((name, wanted),) = hub.ranges
+    assert (name, int(wanted.removeprefix("bytes=").partition("-")[0])) == (large, 10 * 1024 * 1024)
+    store = ModelStore(tmp_path / "models")
+    assert store.get("s2").source == f"somebody/models@{COMMIT}"
+    assert [store.verify(model.name).name for model in store.models()] == ["hubert", "s1", "s2"]
+
+
+def test_the_client_of_the_hub_finds_a_file_gone(published: Path, tmp_path: Path) -> None:
+    (published / "s2.pth").unlink()
+    with hub_server(published) as hub:
+        done = fetch_from(hub, tmp_path)
+    assert done.returncode != 0
+    assert "it has no file s2.pth any more" in done.stderr
 
 
 def test_an_unknown_set_names_those_there_are(store: ModelStore) -> None:
