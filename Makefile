@@ -27,11 +27,11 @@ $(VENV)/test: $(VENV)/base
 demo: $(VENV)/base ## Render the example book with the draft voice (no GPU, no services, no root)
 	@VOICEFARM_HOME="$(CURDIR)/.voicefarm" $(BIN)/voicefarm render examples/audiobook/fables.epub -o out/fables
 
-# whole farms are started and killed one at a time: two at once on two cores would outlast their leases
+# farms are killed and wiped one at a time: two at once on two cores would outlast their leases
 test: $(VENV)/test ## Install what the tests need and run all of them, on a real Postgres and a real RabbitMQ
 	@$(BIN)/python tests/support/install_services.py
-	@$(BIN)/python -m pytest -n 2 --ignore tests/e2e --ignore tests/faults
-	@$(BIN)/python -m pytest tests/e2e tests/faults
+	@$(BIN)/python -m pytest -n 2 --ignore tests/faults
+	@$(BIN)/python -m pytest tests/faults
 
 unit: $(VENV)/test ## The tests that need no service
 	@$(BIN)/python -m pytest tests/unit tests/properties tests/parity tests/repo
