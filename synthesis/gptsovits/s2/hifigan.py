@@ -8,7 +8,7 @@ up to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from synthesis.gptsovits.s2.config import S2Config
 from synthesis.gptsovits.s2.layers import Conv, Linear, Lines, Reader
+from synthesis.gptsovits.s2.tiled import TiledConv, TiledResBlock, worthwhile
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01
@@ -90,12 +91,36 @@ class ResBlock:
         return x
 
 
+def _res_block(reader: Reader, prefix: str, dilations: Sequence[int]) -> ResBlock | TiledResBlock:
+    """In tiles where that is faster."""
+    width, _, size = reader.kernel(f"{prefix}.convs1.0").shape
+    on_cpu = reader.device.type == "cpu" and reader.dtype == torch.float32
+    if on_cpu and worthwhile(size, width):
+        return TiledResBlock(
+            tuple(
+                (_tiled(reader, f"{prefix}.convs1.{k}", dilation), _tiled(reader, f"{prefix}.convs2.{k}", 1))
+                for k, dilation in enumerate(dilations)
+            ),
+            SLOPE,
+        )
+    return ResBlock(
+        tuple(
+            (reader.conv(f"{prefix}.convs1.{k}", dilation), reader.conv(f"{prefix}.convs2.{k}"))
+            for k, dilation in enumerate(dilations)
+        )
+    )
+
+
+def _tiled(reader: Reader, prefix: str, dilation: int) -> TiledConv:
+    return TiledConv.of(reader.kernel(prefix), reader.raw(f"{prefix}.bias"), dilation)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One upsampling and the sum of its residual blocks; the mean is taken by the next weights."""
 
     up: Upsampling
-    blocks: tuple[ResBlock, ...]
+    blocks: tuple[ResBlock | TiledResBlock, ...]
 
     @property
     def reach(self) -> int:
@@ -127,16 +152,12 @@ class HifiGan:
         count = len(config.res_kernels)
         stages = []
         for i, rate in enumerate(config.rates):
-            blocks = []
-            for j, dilations in enumerate(config.res_dilations):
-                prefix = f"dec.resblocks.{i * count + j}"
-                pairs = (
-                    (reader.conv(f"{prefix}.convs1.{k}", dilation), reader.conv(f"{prefix}.convs2.{k}"))
-                    for k, dilation in enumerate(dilations)
-                )
-                blocks.append(ResBlock(tuple(pairs)))
+            blocks = tuple(
+                _res_block(reader, f"dec.resblocks.{i * count + j}", dilations)
+                for j, dilations in enumerate(config.res_dilations)
+            )
             gain = 1.0 if i == 0 else 1 / count
-            stages.append(Stage(Upsampling.read(reader, f"dec.ups.{i}", rate, gain), tuple(blocks)))
+            stages.append(Stage(Upsampling.read(reader, f"dec.ups.{i}", rate, gain), blocks))
         return cls(
             first=reader.conv("dec.conv_pre"),
             condition=reader.linear("dec.cond"),
