@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,14 +17,35 @@ all of them are soon taken: up to 0.8 GB that no line uses again. Making them an
 model nothing that can be measured; the few shapes of a decoding step with ``bf16`` weights are still kept."""
 KERNELS_SETTING: Final = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
+# GNU's allocator, malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_MAPPED_WHILE_LOADING: Final = 1 << 18
+_MAPPED_OTHERWISE: Final = 32 << 20
+"""Where the allocator's own adjustment would end: buffers of the decoder are used again, not mapped for each line."""
+
 
 def bound_kernels() -> None:
     """Limit the kernels kept, unless the environment says otherwise. Has to come before the first convolution."""
     os.environ.setdefault(KERNELS_SETTING, str(KERNELS_KEPT))
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """While files become models, whatever is large gets pages of its own and returns them when it goes.
+
+    Otherwise the copies on the way, some GB of them, leave holes between weights that stay.
+    """
+    _tune(_MMAP_THRESHOLD, _MAPPED_WHILE_LOADING)
+    try:
+        yield
+    finally:
+        _tune(_MMAP_THRESHOLD, _MAPPED_OTHERWISE)
+        _tune(_TRIM_THRESHOLD, 2 * _MAPPED_OTHERWISE)
+        give_back()
+
+
 def give_back() -> None:
-    """Return what is free to the system and the device: after a load the allocator holds what files were read into."""
+    """Return what is free to the system and the device."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     trim = getattr(_libc(), "malloc_trim", None)
@@ -30,7 +53,13 @@ def give_back() -> None:
         trim(0)
 
 
+def _tune(setting: int, value: int) -> None:
+    tune = getattr(_libc(), "mallopt", None)
+    if tune is not None:
+        tune(setting, value)
+
+
 @lru_cache(maxsize=1)
 def _libc() -> Any:
-    """The C library of this process; ``malloc_trim`` is in GNU's only."""
+    """The C library of this process; only GNU's has these functions."""
     return ctypes.CDLL(None)

@@ -16,6 +16,7 @@ from synthesis.gptsovits.checkpoints.load import check_pair
 from synthesis.gptsovits.errors import ChineseUnread, ModelChanged, ModelNeeded, TranscriptUnreadable
 from synthesis.gptsovits.gate import Codes, PaceHistory
 from synthesis.gptsovits.loading import Listener, Loaders, TextNetwork, TextReader
+from synthesis.gptsovits.memory import give_back, loading
 from synthesis.gptsovits.pool import ModelPool
 from synthesis.gptsovits.reference import BoundedCache, read_reference
 from synthesis.gptsovits.s2 import S2Model, Style
@@ -130,7 +131,8 @@ class Residence:
         voice = read_voice(spec.name, spec.parameters)
         held: list[Hashable] = []
         try:
-            ready = self._assemble(spec, voice, held)
+            with loading():
+                ready = self._assemble(spec, voice, held)
             self.clip(ready, 0)
         except BaseException:
             self._let_go(held)
@@ -138,8 +140,9 @@ class Residence:
         return ready
 
     def release(self, ready: ReadyVoice) -> None:
-        """Let go of a voice; models that no other voice holds leave memory."""
+        """Let go of a voice; models that no other voice holds leave memory with its last line."""
         self._let_go(ready.keys)
+        give_back()
 
     def loaded(self) -> list[Hashable]:
         """Keys of the models in memory, (kind, sha256)."""
@@ -169,6 +172,8 @@ class Residence:
         wants_speaker = s2.model.wants_speakers
         if wants_speaker and voice.speaker is None:
             raise ModelNeeded("speaker", f"checkpoints of {s2.model.version} are used with a speaker network")
+        # the largest of the rest first: while it is read, it is in memory twice
+        roberta = share("roberta", voice.roberta, self._loaders.roberta) if voice.roberta else None
         return ReadyVoice(
             label=spec.label,
             parameters=spec.parameters,
@@ -177,7 +182,7 @@ class Residence:
             s2=s2.model,
             front_end=self._share_front_end(s2.model.version, voice, held),
             hubert=share("hubert", voice.hubert, self._loaders.hubert),
-            roberta=share("roberta", voice.roberta, self._loaders.roberta) if voice.roberta else None,
+            roberta=roberta,
             speaker=share("speaker", voice.speaker, self._loaders.speaker) if voice.speaker and wants_speaker else None,
             keys=tuple(held),
             clips={},

@@ -94,6 +94,10 @@ class Roberta:
         counts = torch.as_tensor(list(word2ph), device=rows.device)
         return rows.repeat_interleave(counts, dim=0).T  # [1024, phonemes]
 
+    def weights(self) -> Mapping[str, Tensor]:
+        """Tensors that are held as they are computed with; matrices kept in half precision are not among them."""
+        return dict(self._model.named_parameters())
+
     def encode(self, text: str) -> Tensor:
         """Token ids [characters + 2] of a text. Raises ModelUnknown when the network came without a vocabulary."""
         if self._vocabulary is None:
