@@ -51,14 +51,26 @@ def attend(query: Tensor, pairs: Tensor, mask: Tensor, out: Tensor) -> None:
     torch.bmm(scores.softmax(dim=-1), flat[1], out=out.view(-1, 1, width)[: rows * heads])
 
 
-def attend_prefix(query: Tensor, key: Tensor, value: Tensor, text: int) -> Tensor:
-    """Attention inside a prefix of ``text`` phonemes and then codes: [T, heads, w] each -> [T, heads * w].
+def code_mask(text: int, codes: int, dtype: torch.dtype) -> Tensor:
+    """What codes after a text attend to, the text and codes up to themselves: [codes, text + codes], 0 or -inf."""
+    return torch.full((codes, text + codes), -torch.inf, dtype=dtype).triu_(text + 1)
 
-    Phonemes see all phonemes; codes see all phonemes and the codes up to themselves.
+
+def attend_prefix(qkv: Tensor, mask: Tensor, out: Tensor) -> None:
+    """Attention inside a prefix of phonemes, which see one another, and then codes, which see what ``mask`` says.
+
+    qkv: [T, 3, heads, w]; mask: [C, T], of ``code_mask``; out: [T, heads * w], written.
     """
-    length, heads, width = query.shape
-    allowed = torch.ones(length, length, dtype=torch.bool, device=query.device).tril_()
-    allowed[:text, :text] = True
-    query, key, value = (x.transpose(0, 1)[None] for x in (query, key, value))  # [1, heads, T, w]
-    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-    return attended[0].transpose(0, 1).reshape(length, heads * width)
+    length, _, heads, width = qkv.shape
+    text = length - mask.shape[0]
+    query, key, value = qkv.permute(1, 2, 0, 3)[:, None]  # [1, heads, T, w]
+    out = out.view(1, length, heads, width).transpose(1, 2)  # [1, heads, T, w]
+    out[:, :, :text] = F.scaled_dot_product_attention(query[:, :, :text], key[:, :, :text], value[:, :, :text])
+    if text < length:
+        out[:, :, text:] = F.scaled_dot_product_attention(query[:, :, text:], key, value, attn_mask=mask)
+
+
+def attend_last(qkv: Tensor) -> Tensor:
+    """What the last position of a prefix attends to, which is all of it: [T, 3, heads, w] -> [1, heads * w]."""
+    query, key, value = qkv.permute(1, 2, 0, 3)[:, None]  # [1, heads, T, w]
+    return F.scaled_dot_product_attention(query[:, :, -1:], key, value).reshape(1, -1)

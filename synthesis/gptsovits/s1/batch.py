@@ -15,7 +15,7 @@ from synthesis.gptsovits.s1.attention import reach_for
 from synthesis.gptsovits.s1.embedding import POSITIONS
 from synthesis.gptsovits.s1.graph import GraphedStep
 from synthesis.gptsovits.s1.lanes import Lanes
-from synthesis.gptsovits.s1.model import S1Model, check_positions
+from synthesis.gptsovits.s1.model import Prefix, S1Model, check_positions
 from synthesis.gptsovits.s1.noise import STEPS, LineNoise
 from synthesis.gptsovits.s1.request import MAX_CODES, S1Request, S1Result, Stop, check_range
 
@@ -29,6 +29,7 @@ class _Line:
     noise: LineNoise
     limit: int
     drawn: int = 0
+    read: bool = False  # its prefix is in the cache
 
     @property
     def used(self) -> int:
@@ -71,7 +72,7 @@ class S1Batch:
         return self._slots - self.in_flight
 
     def admit(self, key: int, request: S1Request) -> None:
-        """Read the line's phonemes and prompt into a free slot.
+        """Give the line a free slot. Its phonemes and prompt are read in the next step, with those of its companions.
 
         A line that would outgrow the slot is cut off when it is full ("limit"). Raises BadInput: no slot is free, the
         key is in flight, an id is outside its table, the prefix leaves no room for a code.
@@ -80,8 +81,6 @@ class S1Batch:
         slot = next(slot for slot in range(self._slots) if slot not in self._lines)
         room = self._positions - request.prefix + 1  # the last code is never fed back
         limit = min(request.limit, room, self._lanes.codes.shape[1])
-        logits = self._model.prefill(request.phonemes, request.bert, request.prompt, self._cache, slot)
-        self._lanes.place(slot, request, logits)
         self._lines[slot] = _Line(key, request, LineNoise(request.seed), limit)
 
     def step(self) -> list[tuple[int, S1Result]]:
@@ -110,6 +109,7 @@ class S1Batch:
     def _advance(self) -> None:
         if self._graphed is None:
             self._close_ranks()
+        self._read()
         for slot, line in self._lines.items():
             if line.drawn % STEPS == 0:
                 self._lanes.refill(slot, line.noise)
@@ -128,14 +128,25 @@ class S1Batch:
                 self._model, self._cache, rows=len(lines), reach=reach, widest=widest, any_top_p=any_top_p
             )
 
+    def _read(self) -> None:
+        """Read the prefixes of all lines that were admitted since the last step."""
+        new = [(slot, line) for slot, line in self._lines.items() if not line.read]
+        if not new:
+            return
+        prefixes = [Prefix(line.request.phonemes, line.request.bert, line.request.prompt, slot) for slot, line in new]
+        for (slot, line), logits in zip(new, self._model.prefill_all(prefixes, self._cache), strict=True):
+            self._lanes.place(slot, line.request, logits)
+            line.read = True
+
     def _close_ranks(self) -> None:
         """Move lines from the last slots into gaps, so that the lines in flight are in the first slots."""
         rows = self.in_flight
         gaps = (slot for slot in range(rows) if slot not in self._lines)
         for slot in [slot for slot in self._lines if slot >= rows]:
             line, gap = self._lines.pop(slot), next(gaps)
-            self._cache.move(slot, gap, line.used)
-            self._lanes.move(slot, gap)
+            if line.read:
+                self._cache.move(slot, gap, line.used)
+                self._lanes.move(slot, gap)
             self._lines[gap] = line
 
     def _result(self, slot: int, line: _Line, why: Stop) -> S1Result:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+from contextlib import suppress
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -34,7 +38,7 @@ class KvCache:
         self._moves = device.type == "cpu"
         capacity = min(positions, GROWTH) if self._moves else positions
         shape = (2, slots, heads, capacity, head_width)
-        self.layers = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(layers)]
+        self.layers = [_zeros(shape, device, dtype) for _ in range(layers)]
 
     @property
     def capacity(self) -> int:
@@ -47,7 +51,7 @@ class KvCache:
             return
         capacity = min(self.positions, -(-length // GROWTH) * GROWTH)
         for index, old in enumerate(self.layers):  # one after the other: never two whole caches at once
-            new = old.new_zeros((*old.shape[:3], capacity, old.shape[4]))
+            new = _zeros((*old.shape[:3], capacity, old.shape[4]), old.device, old.dtype)
             new[:, :, :, : old.shape[3]] = old
             self.layers[index] = new
 
@@ -59,3 +63,16 @@ class KvCache:
         """Copy the first ``length`` positions of a slot to another."""
         for layer in self.layers:
             layer[:, target, :, :length] = layer[:, source, :, :length]
+
+
+def _zeros(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Zeros; on Linux in pages of their own, which are cleared when they are first used, and large where it can.
+
+    A decoding step walks through more small pages than the processor has addresses of at hand.
+    """
+    if device.type == "cpu" and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # no such pages, or no memory: torch has its own word for that
+            memory = mmap.mmap(-1, prod(shape) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory.madvise(mmap.MADV_HUGEPAGE)
+            return torch.frombuffer(memory, dtype=dtype).view(shape)
+    return torch.zeros(shape, device=device, dtype=dtype)

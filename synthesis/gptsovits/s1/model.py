@@ -6,7 +6,7 @@ section 3.2.1), with layer norms after the residuals. One code is 40 ms of speec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,12 +16,14 @@ from torch import Tensor
 from synthesis.gptsovits.checkpoints import S1Checkpoint
 from synthesis.gptsovits.checkpoints.s1_layout import check_s1
 from synthesis.gptsovits.errors import BadInput
-from synthesis.gptsovits.s1.attention import attend, attend_prefix, mask_for, reach_for
+from synthesis.gptsovits.s1.attention import attend, attend_last, attend_prefix, code_mask, mask_for, reach_for
 from synthesis.gptsovits.s1.cache import KvCache
 from synthesis.gptsovits.s1.embedding import Embedding
 from synthesis.gptsovits.s1.linear import Linear, Quantise, build, even_rows
 
 EPSILON = 1e-5
+ROWS_AT_ONCE = 1024
+"""Prefixes are read together up to this many positions: enough for products at full speed, few enough for caches."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,21 @@ class S1Shape:
     def stop(self) -> int:
         """The code that ends a line."""
         return self.codes - 1
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What a line begins with, phonemes [P], their features [1024, P] or None and a prompt [C], and where it goes."""
+
+    phonemes: Tensor
+    bert: Tensor | None
+    prompt: Tensor
+    slot: int
+
+    @property
+    def length(self) -> int:
+        """Positions, P + C."""
+        return self.phonemes.numel() + self.prompt.numel()
 
 
 @dataclass(frozen=True)
@@ -136,17 +153,61 @@ class S1Model:
 
         Returns logits of the first new code, [codes] float32.
         """
-        prompt = prompt.to(self.device)
+        return self.prefill_all([Prefix(phonemes, bert, prompt, slot)], cache)[0]
+
+    @torch.inference_mode()
+    def prefill_all(self, prefixes: Sequence[Prefix], cache: KvCache) -> Tensor:
+        """Read many prefixes, each into its slot, as many in one pass as ``ROWS_AT_ONCE`` allows (at least one).
+
+        Products run over the positions of all of them one after the other, without padding between; attention runs
+        within each. Returns logits of the first new codes, [prefixes, codes] float32.
+        """
+        cache.reserve(max(prefix.length for prefix in prefixes))
+        logits: list[Tensor] = []
+        start = 0
+        while start < len(prefixes):
+            end, rows = start + 1, prefixes[start].length
+            while end < len(prefixes) and rows + prefixes[end].length <= ROWS_AT_ONCE:
+                rows += prefixes[end].length
+                end += 1
+            logits.append(self._prefill_pass(prefixes[start:end], cache))
+            start = end
+        return torch.cat(logits)
+
+    def _prefill_pass(self, prefixes: Sequence[Prefix], cache: KvCache) -> Tensor:
+        lengths = [prefix.length for prefix in prefixes]
+        masks = [code_mask(p.phonemes.numel(), p.prompt.numel(), self.dtype).to(self.device) for p in prefixes]
+        x = self._rows(torch.cat([self._embed(prefix) for prefix in prefixes]))  # [M, width], M >= sum of lengths
+        room = torch.zeros_like(x)  # rows beyond the last position stay zero
+        for index, layer in enumerate(self._layers[:-1]):
+            spans = self._fill(index, x, prefixes, cache)
+            for span, mask, out in zip(spans, masks, room[: sum(lengths)].split_with_sizes(lengths), strict=True):
+                attend_prefix(span, mask, out)
+            x = layer.after_attention(x, room)
+        # Of the last layer keys and values are needed everywhere, and what follows at the last positions only.
+        spans = self._fill(self.shape.layers - 1, x, prefixes, cache)
+        attended = torch.cat([attend_last(span) for span in spans])  # [n, width]
+        ends = torch.tensor(lengths, device=self.device).cumsum(0) - 1
+        x = self._layers[-1].after_attention(self._rows(x[ends]), self._rows(attended))
+        return self._head(x)[: len(prefixes)].float()
+
+    def _embed(self, prefix: Prefix) -> Tensor:
+        prompt = prefix.prompt.to(self.device)
         codes = self._embedding.codes(prompt, torch.arange(prompt.shape[0], device=self.device))
-        x = torch.cat((self._embedding.text(phonemes, bert), codes))  # [T, width], T = P + C
-        length, text = x.shape[0], phonemes.shape[0]
-        cache.reserve(length)
-        for index, layer in enumerate(self._layers):
-            qkv = layer.qkv(x).view(length, 3, self.shape.heads, -1)  # [T, 3, heads, head width]
-            cache.fill(index, slot, qkv[:, 1:])
-            attended = attend_prefix(qkv[:, 0], qkv[:, 1], qkv[:, 2], text)
-            x = layer.after_attention(x, attended)
-        return self._head(self._rows(x[-1:]))[0].float()
+        return torch.cat((self._embedding.text(prefix.phonemes, prefix.bert), codes))  # [T, width]
+
+    def _fill(self, index: int, x: Tensor, prefixes: Sequence[Prefix], cache: KvCache) -> list[Tensor]:
+        """Queries, keys and values of each prefix, [T, 3, heads, head width]; keys and values go into the cache."""
+        lengths = [prefix.length for prefix in prefixes]
+        qkv = (
+            self._layers[index]
+            .qkv(x)[: sum(lengths)]
+            .view(-1, 3, self.shape.heads, self.shape.width // self.shape.heads)
+        )
+        spans = list(qkv.split_with_sizes(lengths))
+        for prefix, span in zip(prefixes, spans, strict=True):
+            cache.fill(index, prefix.slot, span[:, 1:])
+        return spans
 
     def step(self, codes: Tensor, code_positions: Tensor, positions: Tensor, mask: Tensor, cache: KvCache) -> Tensor:
         """Append one code to each of the first R slots. The cache must have room for the positions.

@@ -10,10 +10,12 @@ import torch
 from synthesis.gptsovits.checkpoints.s1_layout import entries
 from synthesis.gptsovits.errors import BadInput
 from synthesis.gptsovits.s1 import S1Model
+from synthesis.gptsovits.s1 import model as model_module
 from synthesis.gptsovits.s1.attention import attend, mask_for, reach_for
 from synthesis.gptsovits.s1.cache import GROWTH, KvCache
 from synthesis.gptsovits.s1.embedding import sines
 from synthesis.gptsovits.s1.linear import build, even_rows, has_fbgemm
+from synthesis.gptsovits.s1.model import Prefix
 from synthesis.parity.s1 import from_salt
 
 WIDE = dict(entries(64, 2, 40, 1025))
@@ -124,6 +126,28 @@ def test_a_step_continues_as_a_prefill_would():
         stepped = model.extend(code, 30 + code - 40, 50 + code - 40, cache)
     whole = model.prefill(TEXT, None, torch.cat((PROMPT, torch.arange(40, 44))), model.new_cache(1, 256), 0)
     assert torch.allclose(stepped, whole, atol=1e-4)
+
+
+def test_prefixes_read_together_are_those_read_alone(monkeypatch):
+    monkeypatch.setattr(model_module, "ROWS_AT_ONCE", 100)  # several passes, one of them too long for it
+    model = S1Model.from_checkpoint(from_salt("together", WIDE))
+    made = torch.Generator().manual_seed(1)
+    prefixes = [
+        Prefix(
+            torch.randint(40, (phonemes,), generator=made),
+            torch.randn(1024, phonemes, generator=made) if slot % 2 else None,
+            torch.randint(1024, (prompt,), generator=made),
+            slot,
+        )
+        for slot, (phonemes, prompt) in enumerate([(20, 30), (1, 0), (7, 1), (90, 60), (3, 40), (50, 0)])
+    ]
+    shared, single = model.new_cache(6, 256), model.new_cache(6, 256)
+    together = model.prefill_all(prefixes, shared)
+    for prefix, logits in zip(prefixes, together, strict=True):
+        alone = model.prefill(prefix.phonemes, prefix.bert, prefix.prompt, single, prefix.slot)
+        assert torch.equal(logits, alone)
+    for left, right in zip(shared.layers, single.layers, strict=True):
+        assert torch.equal(left, right)
 
 
 def test_the_text_is_read_in_both_directions_and_the_prompt_is_not():
