@@ -23,7 +23,7 @@ import torch
 from synthesis.audio import Audio
 from synthesis.engine import LineRequest, RenderedLine, VoiceSpec
 from synthesis.errors import EngineDied, EngineOutOfMemory, SynthesisError
-from synthesis.gptsovits.errors import LineOverdue, SegmentTooLong
+from synthesis.gptsovits.errors import CodesNotFinite, LineOverdue, SegmentTooLong
 from synthesis.gptsovits.gate import PaceHistory, SegmentFacts, check_codes
 from synthesis.gptsovits.lines import (
     Attempt,
@@ -61,6 +61,9 @@ LEAST_CODES: Final = 60
 LINE_TIMEOUT_S: Final = 1800.0
 PREPARE_S: Final = 0.25
 """Lines are read for this long between two steps of a batch that waits for none."""
+STEPS_BEFORE_GROWTH: Final = 200
+"""Steps without a failure after which slots that were given up for want of memory are tried again, twice as many."""
+MOST_STEPS_BEFORE_GROWTH: Final = 12_800
 STEPS_AT_ONCE: Final = 8
 """Codes per slot between two looks at what finished: the watchdog's and the loop's share of the time vanishes."""
 
@@ -98,6 +101,10 @@ class GptSovitsEngine:
         self._line_timeout_s = line_timeout_s
         self._voices_kept = voices_kept
         self._slots = self.capacity
+        self._good_steps = 0
+        self._patience = STEPS_BEFORE_GROWTH
+        self._grown = False
+        self._outgrown: set[str] = set()
         self._voices: OrderedDict[str, ReadyVoice] = OrderedDict()
         self._lines: dict[int, LineWork] = {}
         self._unread: deque[LineWork] = deque()
@@ -140,13 +147,14 @@ class GptSovitsEngine:
     def step(self) -> list[RenderedLine]:
         """Read what waits, draw a few codes for every slot, speak what is drawn; returns the lines that are done.
 
-        When memory runs out, all lines in flight come back with EngineOutOfMemory, to be tried fewer at a time. Raises
-        EngineDied when the device fails.
+        When memory runs out, all lines in flight come back with EngineOutOfMemory, to be tried fewer at a time; after
+        some time without that the decoder has more slots again. Raises EngineDied when the device fails.
         """
         try:
             self._end_overdue()
             self._read_lines()
             self._draw()
+            self._grow()
         except (MemoryError, RuntimeError) as error:
             if is_device_fault(error):
                 raise EngineDied(ENGINE, _first_line(error)) from error
@@ -257,6 +265,11 @@ class GptSovitsEngine:
         self._drop_idle_batches()
 
     def _fill(self, key: str) -> None:
+        if key in self._outgrown:
+            if self._batches[key].in_flight:
+                return  # it is replaced by a larger one as soon as it is empty
+            self._outgrown.discard(key)
+            del self._batches[key]
         if key not in self._batches:
             self._batches[key] = self._loaders.batch(self._waiting[key][0].line.resident.s1, self._slots)
         while (waiting := self._waiting.get(key)) and self._batches[key].free:
@@ -280,6 +293,7 @@ class GptSovitsEngine:
         if len(idle) < len(self._batches):
             for key in idle:
                 del self._batches[key]
+                self._outgrown.discard(key)
 
     def _request(self, segment: SegmentWork) -> S1Request:
         from synthesis.gptsovits.s1 import S1Request, Sampling
@@ -306,7 +320,14 @@ class GptSovitsEngine:
         """Look at what s1 drew; speak what may be kept."""
         segments: list[SegmentWork] = []
         for key, result in results:
-            segment = self._drawing.pop(key)
+            segment = self._drawing.pop(key, None)
+            if segment is None:
+                continue  # its line has just ended for another segment of it
+            if result.stopped == "not finite":
+                line = segment.line
+                self._drop(line)
+                self._end(line, error=CodesNotFinite(ENGINE, line.request.line_id, segment.text))
+                continue
             codes = result.codes.cpu().numpy().astype(np.int64)
             clip = segment.line.reference
             facts = SegmentFacts(
@@ -405,15 +426,30 @@ class GptSovitsEngine:
             self._drop(line)
             self._end(line, error=LineOverdue(ENGINE, line.request.line_id, now - line.admitted))
 
+    def _grow(self) -> None:
+        """After enough steps without a failure, twice the slots; each failure makes the next attempt wait longer."""
+        if self._slots == self.capacity or self._outgrown or not self._drawing:
+            return
+        self._good_steps += 1
+        if self._good_steps < self._patience:
+            return
+        self._good_steps = 0
+        self._slots, self._grown = min(self.capacity, 2 * self._slots), True
+        self._outgrown = set(self._batches)
+        log.info("no want of memory for %d steps: %d slots from now on", self._patience, self._slots)
+
     def _out_of_memory(self, reason: str) -> None:
-        """Hand back every line and all memory that lines had; the decoder has half the slots from now on."""
+        """Hand back every line and all memory that lines had; the decoder has half the slots for now."""
         lines = list(self._lines.values())
+        if self._grown:
+            self._patience = min(2 * self._patience, MOST_STEPS_BEFORE_GROWTH)
         self._slots = max(1, min(self._slots, len(lines)) // 2)
+        self._good_steps = 0
         self._forget_lines()
         for line in lines:
             self._end(line, error=EngineOutOfMemory(ENGINE, reason))
         give_back()
-        log.warning("out of memory with %d lines in flight: %d slots from now on", len(lines), self._slots)
+        log.warning("out of memory with %d lines in flight: %d slots for now", len(lines), self._slots)
 
     def _forget_lines(self) -> None:
         self._lines.clear()
@@ -421,6 +457,7 @@ class GptSovitsEngine:
         self._waiting.clear()
         self._drawing.clear()
         self._batches.clear()
+        self._outgrown.clear()
 
 
 def _first_line(error: BaseException) -> str:

@@ -27,7 +27,8 @@ SynthesisError
 │   ├── ChineseUnread             Chinese in a line whose voice has no text network
 │   └── SegmentTooLong            a segment does not fit beside its reference
 ├── EngineError
-│   └── LineOverdue               a line took longer than it may
+│   ├── LineOverdue               a line took longer than it may
+│   └── CodesNotFinite            the decoder's numbers were NaN or infinite
 └── BadInput                      codes, phonemes or a reference that a network cannot take
 """
 
@@ -352,6 +353,22 @@ class LineOverdue(EngineError):
         self.args = (engine, line_id, seconds)
         self.line_id = line_id
         self.seconds = seconds
+
+
+class CodesNotFinite(EngineError):
+    """The decoder computed NaN or infinity for a line; other lines are not concerned."""
+
+    def __init__(self, engine: str, line_id: int, text: str) -> None:
+        super().__init__(engine, f"the numbers of line {line_id} are not finite")
+        self.args = (engine, line_id, text)
+        self.line_id = line_id
+        self.text = text
+
+    def __str__(self) -> str:
+        return (
+            f"the decoder's numbers became NaN or infinite in {self.text[:60]!r} (line {self.line_id}): the s1 "
+            "checkpoint is damaged or overflows in half precision; try the voice with --device cpu, or another s1"
+        )
 
 
 class BadInput(SynthesisError):

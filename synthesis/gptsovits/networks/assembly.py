@@ -82,7 +82,8 @@ class _Product(nn.Module):
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        self._product = build(layer.weight.float(), None if layer.bias is None else layer.bias.float())
+        bias = getattr(layer, "bias", None)
+        self._product = build(layer.weight.float(), None if bias is None else bias.float())
 
     def forward(self, x: Tensor) -> Tensor:
         """[…, in] -> […, out]."""

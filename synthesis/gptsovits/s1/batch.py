@@ -36,8 +36,10 @@ class _Line:
         """Positions of the cache that the next step reads or writes."""
         return self.request.prefix + max(self.drawn, 1)
 
-    def ended(self, stopped: bool) -> Stop | None:
+    def ended(self, stopped: bool, broken: bool) -> Stop | None:
         """Why the line is over after its latest draw, if it is."""
+        if broken:
+            return "not finite"
         if stopped:
             return "eos"
         return "limit" if self.drawn >= self.limit else None
@@ -88,13 +90,15 @@ class S1Batch:
         if not self._lines:
             return []
         self._advance()
-        stopped = self._lanes.stopped.tolist()
+        stopped, broken = torch.stack((self._lanes.stopped, self._lanes.broken)).tolist()
         over = []
         for slot, line in sorted(self._lines.items()):
             line.drawn += 1
-            if why := line.ended(stopped[slot]):
+            if why := line.ended(stopped[slot], broken[slot]):
                 over.append((line.key, self._result(slot, line, why)))
                 del self._lines[slot]
+                if why == "not finite":
+                    self._cache.clear(slot)  # even where they are masked, such numbers would reach the next line
         return over
 
     def cancel(self, key: int) -> bool:
@@ -150,7 +154,7 @@ class S1Batch:
             self._lines[gap] = line
 
     def _result(self, slot: int, line: _Line, why: Stop) -> S1Result:
-        kept = line.drawn - 1 if why == "eos" else line.drawn
+        kept = line.drawn if why == "limit" else line.drawn - 1
         return S1Result(self._lanes.codes[slot, :kept].to("cpu", copy=True), why, kept)
 
     def _check(self, key: int, request: S1Request) -> None:

@@ -59,6 +59,11 @@ class KvCache:
         """Write the first positions of a slot. pairs: [length, 2, heads, head width]."""
         self.layers[layer][:, slot, :, : pairs.shape[0]] = pairs.permute(1, 2, 0, 3)  # [2, heads, length, head width]
 
+    def clear(self, slot: int) -> None:
+        """Put zeros into a slot whose numbers are not finite."""
+        for layer in self.layers:
+            layer[:, slot] = 0
+
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first ``length`` positions of a slot to another."""
         for layer in self.layers:

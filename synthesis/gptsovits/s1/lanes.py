@@ -33,6 +33,7 @@ class Lanes:
         self.code, self.code_position, self.position, self.drawn = whole(), whole(), whole(), whole()
         self.running = torch.zeros(slots, dtype=torch.bool, device=device)  # false until the first code is drawn
         self.stopped = torch.zeros(slots, dtype=torch.bool, device=device)
+        self.broken = torch.zeros(slots, dtype=torch.bool, device=device)  # its logits were not finite
         self.top_k = whole(1)[:, None]
         self.top_p, self.temperature, self.penalty = real(1), real(1), real(1)
         self.logits = torch.zeros(slots, width, device=device)
@@ -47,7 +48,7 @@ class Lanes:
         self.position[slot] = request.prefix
         self.code_position[slot] = request.prompt.numel()
         self.code[slot] = self.drawn[slot] = 0
-        self.running[slot] = self.stopped[slot] = False
+        self.running[slot] = self.stopped[slot] = self.broken[slot] = False
         self.top_k[slot] = min(sampling.top_k, self.logits.shape[1])
         self.top_p[slot] = nucleus(sampling)
         self.temperature[slot] = max(sampling.temperature, COLDEST)
@@ -107,6 +108,7 @@ class Lanes:
         code = draw(chances, self.noise[slots, drawn % STEPS])  # [R]
         # The line also ends when the stop code was the likeliest and another was drawn.
         self.stopped[:rows] = (code == self._stop) | (logits.argmax(dim=1) == self._stop)
+        self.broken[:rows] = ~self.logits[:rows].isfinite().all(dim=1)
         self.code[:rows] = code
         self.codes[slots, drawn.clamp(max=self.codes.shape[1] - 1)] = code
         self.seen[slots, code] = True

@@ -15,7 +15,7 @@ CODES_PER_SECOND = 25
 MAX_CODES = 1500
 """A minute of speech: the models were never trained on more, and what runs this long has lost its text."""
 
-Stop = Literal["eos", "limit"]
+Stop = Literal["eos", "limit", "not finite"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class S1Result:
     """Codes of one line.
 
     codes: [n] int64, the generated ones only, without the stop code.
-    stopped: "eos" when the model ended the line, "limit" when it was cut off: it may have lost its text.
+    stopped: "eos" when the model ended the line, "limit" when it was cut off: it may have lost its text, "not finite"
+    when its logits were NaN or infinite: the codes are those before.
     steps: codes drawn and kept, n.
     """
 

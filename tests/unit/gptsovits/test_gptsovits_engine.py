@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from nano_voice import Nano, line, nano_voice, render, s1_file, s2_file
 from synthesis.engine import ReportsProgress
 from synthesis.errors import EngineDied, EngineOutOfMemory, LanguageUnsupported, TextError
 from synthesis.gptsovits.engine import GptSovitsEngine
-from synthesis.gptsovits.errors import LineOverdue
+from synthesis.gptsovits.errors import CodesNotFinite, LineOverdue
 from synthesis.gptsovits.lines import segment_seed
 from synthesis.gptsovits.loading import Loaders
 from synthesis.qc.takes import take_to_bytes
@@ -345,3 +346,89 @@ def test_say_writes_a_file(nano: Nano, tmp_path: Path, capsys: pytest.CaptureFix
     assert "say: " in capsys.readouterr().err
     assert main([]) == 2
     assert main(["--help"]) == 0
+
+
+class Poisoned(Watched):
+    """A decoder whose network computes NaN for the line of one seed, from some step on."""
+
+    def __init__(self, *seeds: int, after: int) -> None:
+        super().__init__()
+        self.seeds, self.after = seeds, after
+
+    def batch(self, model: Any, slots: int) -> Any:
+        batch = Loaders.batch(self, model, slots)
+        advance = batch._advance
+
+        def poison() -> None:
+            for slot, row in batch._lines.items():
+                if row.request.seed in self.seeds and row.drawn >= self.after:
+                    for layer in batch._cache.layers:
+                        layer[1, slot, :, : row.request.prefix] = torch.nan
+            advance()
+
+        batch._advance = poison
+        return WatchedBatch(batch, self)
+
+
+def test_numbers_that_are_not_finite_end_their_line_and_no_other(nano: Nano) -> None:
+    spec = nano.spec(rerolls=0)
+    lines = [line(number, TEXTS[number % 4], spec) for number in range(6)]
+    clean = Watched()
+    engine = GptSovitsEngine(3, loaders=clean)
+    render(engine, lines)
+    engine.close()
+    watch = Poisoned(segment_seed(1, 0, 0), after=5)
+    engine = GptSovitsEngine(3, loaders=watch)
+    done = render(engine, lines)
+    engine.close()
+    error = done[1].error
+    assert isinstance(error, CodesNotFinite)
+    assert (error.line_id, error.text) == (1, TEXTS[1])
+    assert pickle.loads(pickle.dumps(error)).line_id == 1
+    assert all(done[number].audio is not None for number in (0, 2, 3, 4, 5)), "not even those in its slot after it"
+    del clean.codes[watch.seeds[0]], watch.codes[watch.seeds[0]]
+    assert watch.codes == clean.codes
+
+
+def test_a_line_may_lose_several_segments_at_once(nano: Nano) -> None:
+    spec = nano.spec(rerolls=0)
+    watch = Poisoned(segment_seed(1, 0, 0), segment_seed(1, 1, 0), after=5)
+    engine = GptSovitsEngine(4, loaders=watch)
+    done = render(engine, [line(1, f"{TEXTS[0]} [pause 1s] {TEXTS[3]}", spec), line(2, TEXTS[1], spec)])
+    engine.close()
+    assert isinstance(done[1].error, CodesNotFinite)
+    assert done[2].audio is not None
+
+
+def test_slots_given_up_for_want_of_memory_come_back(nano: Nano, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthesis.gptsovits.engine.STEPS_BEFORE_GROWTH", 4)
+    loaders = Failing(MemoryError())
+    engine = GptSovitsEngine(8, loaders=loaders)
+    spec = nano.spec(rerolls=0)
+    engine.submit([line(number, TEXTS[1], spec) for number in range(6)])
+    engine.step()
+    done = render(engine, [line(number, TEXTS[0], spec) for number in range(30)])
+    assert all(result.audio is not None for result in done.values())
+    assert loaders.slots == [8, 3, 6, 8]
+    engine.close()
+
+
+def test_memory_that_runs_out_again_is_not_tried_soon(nano: Nano, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthesis.gptsovits.engine.STEPS_BEFORE_GROWTH", 20)
+    loaders = Failing(MemoryError())
+    engine = GptSovitsEngine(2, loaders=loaders)
+    spec = nano.spec(rerolls=0)
+    engine.submit([line(1, TEXTS[2], spec), line(2, TEXTS[2], spec)])
+    engine.step()
+    steps = []
+    for _ in range(2):
+        loaders.slots.clear()
+        steps.append(0)
+        while 2 not in loaders.slots:
+            if not engine.in_flight():
+                loaders.errors[:] = [MemoryError()] * (1 in loaders.slots)  # for the next batch, the larger one
+                engine.submit([line(3, TEXTS[2], spec)])
+            engine.step()
+            steps[-1] += 1
+    assert steps[1] > steps[0] >= 20
+    engine.close()
