@@ -21,6 +21,7 @@ from synthesis.gptsovits.pool import ModelPool
 from synthesis.gptsovits.reference import BoundedCache, read_reference
 from synthesis.gptsovits.s2 import S2Model, Style
 from synthesis.gptsovits.voice import Clip, ModelFile, Voice, content_sha256, read_voice
+from synthesis.text.cuts import split_long
 
 if TYPE_CHECKING:
     from synthesis.gptsovits.s1 import S1Model
@@ -115,7 +116,12 @@ class ReadyVoice:
     def _features(self, norm: str, word2ph: tuple[int, ...]) -> Tensor:
         if self.roberta is None:
             raise ChineseUnread(self.label, norm)
-        return self.roberta.features(norm, word2ph).float().cpu()
+        found, start = [], 0
+        for part in split_long(norm):  # numbers in words are longer than what was cut before
+            end = start + len(part)
+            found.append(self.roberta.features(part, word2ph[start:end]).float().cpu())
+            start = end
+        return torch.cat(found, dim=1)
 
 
 class Residence:

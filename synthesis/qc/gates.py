@@ -15,6 +15,8 @@ import numpy as np
 
 from synthesis.audio import Audio, Samples
 from synthesis.engine import LineRequest
+from synthesis.text.errors import BadPause
+from synthesis.text.markup import split_pauses
 
 Severity = Literal["note", "flag", "reject"]
 
@@ -66,7 +68,35 @@ def check_take(audio: Audio, request: LineRequest) -> list[Finding]:
     rejected = _reject(audio, high, low)
     if rejected is not None:
         return [rejected]
-    return [*_levels(audio.samples, max(high, -low)), *_silences(audio), *_duration(audio, request)]
+    asked = _asked(request.text)
+    return [*_levels(audio.samples, max(high, -low)), *_silences(audio, asked), *_duration(audio, asked)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A text without its pause marks, and the silence they ask for, in milliseconds."""
+
+    text: str
+    leading: int = 0
+    inner: int = 0
+    """The longest."""
+    trailing: int = 0
+    total: int = 0
+
+
+def _asked(text: str) -> _Asked:
+    try:
+        parts = split_pauses(text)
+    except BadPause:  # an engine that reads marks has refused it; the others speak it as it stands
+        return _Asked(text)
+    spoken = [at for at, (part, _) in enumerate(parts) if part.strip()]
+    if not spoken:
+        return _Asked(text)
+    pauses = [0] * (len(spoken) + 1)  # before, between and after what is spoken
+    for at, (_, pause_ms) in enumerate(parts):
+        pauses[sum(each <= at for each in spoken)] += pause_ms
+    words = " ".join(parts[at][0].strip() for at in spoken)
+    return _Asked(words, pauses[0], max(pauses[1:-1], default=0), pauses[-1], sum(pauses))
 
 
 def _reject(audio: Audio, high: float, low: float) -> Finding | None:
@@ -104,8 +134,11 @@ def _clipped_runs(samples: Samples) -> int:
     return runs
 
 
-def _silences(audio: Audio) -> Iterator[Finding]:
-    """Silence is relative: 45 dB under the loudest 10 ms, and never above -65 dBFS for a take that is faint."""
+def _silences(audio: Audio, asked: _Asked) -> Iterator[Finding]:
+    """Silence is relative: 45 dB under the loudest 10 ms, and never above -65 dBFS for a take that is faint.
+
+    Pauses that the text asks for are allowed in addition.
+    """
     size = audio.sample_rate * _FRAME_MS // 1000
     frames = audio.samples[: len(audio.samples) // size * size].reshape(-1, size)
     if not len(frames):
@@ -118,9 +151,9 @@ def _silences(audio: Audio) -> Iterator[Finding]:
     trailing = (len(rms) - 1 - int(heard[-1])) * _FRAME_MS
     inner = (int(np.diff(heard).max()) - 1) * _FRAME_MS if len(heard) > 1 else 0
     for code, what, value, limit in (
-        ("leading_silence", "before the first sound", leading, MAX_LEADING_MS),
-        ("trailing_silence", "after the last sound", trailing, MAX_TRAILING_MS),
-        ("inner_silence", "in the middle", inner, MAX_INNER_MS),
+        ("leading_silence", "before the first sound", leading, MAX_LEADING_MS + asked.leading),
+        ("trailing_silence", "after the last sound", trailing, MAX_TRAILING_MS + asked.trailing),
+        ("inner_silence", "in the middle", inner, MAX_INNER_MS + asked.inner),
     ):
         if value > limit:
             yield Finding(code, f"{value} ms of silence {what}", "flag", value)
@@ -134,9 +167,9 @@ _PAUSE = (0.0, 1.0)
 _ALLOWANCE_S = 0.8
 
 
-def _duration(audio: Audio, request: LineRequest) -> Iterator[Finding]:
+def _duration(audio: Audio, asked: _Asked) -> Iterator[Finding]:
     """Length against what the text could take: a dropped sentence is short, a babbling engine is long."""
-    shortest, longest, spoken = plausible_seconds(request.text)
+    shortest, longest, spoken = plausible_seconds(asked.text)
     seconds = len(audio.samples) / audio.sample_rate
     if not spoken:
         return
@@ -144,7 +177,7 @@ def _duration(audio: Audio, request: LineRequest) -> Iterator[Finding]:
     if seconds < shortest:
         message = f"{seconds:.2f} s for {spoken} characters ({per_character:.0f} ms each) is implausibly short"
         yield Finding("too_short", message, "flag", round(per_character, 1))
-    elif seconds > longest:
+    elif seconds > longest + asked.total / 1000:
         message = f"{seconds:.2f} s for {spoken} characters ({per_character:.0f} ms each) is implausibly long"
         yield Finding("too_long", message, "flag", round(per_character, 1))
 

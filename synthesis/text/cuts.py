@@ -51,7 +51,7 @@ def segments_for_synthesis(text: str, language: str, method: str = "cut5") -> li
         if not re.search(r"\w", shown):
             continue
         finished = piece if piece[-1] in SEPARATORS else piece + stop
-        pieces.extend(show_readings(part, readings) for part in _split_long(finished))
+        pieces.extend(show_readings(part, readings) for part in split_long(finished))
     if not pieces:
         raise UnreadableText(text, "".join(dict.fromkeys(char for char in text if not char.isspace())))
     return pieces
@@ -68,6 +68,21 @@ def first_clause(text: str) -> str:
 def collapse_marks(text: str) -> str:
     """Runs of ``! ? … , . -`` reduced to their first mark."""
     return re.sub(r"([!?…,.\-])[!?…,.\-]+", r"\1", text)
+
+
+def split_long(text: str) -> Iterator[str]:
+    """Pieces of at most LONGEST_PIECE characters that joined are the text, cut at marks, or anywhere without any."""
+    piece = ""
+    for part in re.split(f"([{''.join(SEPARATORS)}])", text):
+        if piece and len(piece) + len(part) > LONGEST_PIECE:
+            yield piece
+            piece = ""
+        piece += part
+        while len(piece) > LONGEST_PIECE:
+            yield piece[:LONGEST_PIECE]
+            piece = piece[LONGEST_PIECE:]
+    if piece:
+        yield piece
 
 
 def _uncut(text: str) -> str:
@@ -166,18 +181,3 @@ def _merge_short(lines: list[str]) -> list[str]:
     elif open_piece:
         merged.append(open_piece)
     return merged
-
-
-def _split_long(text: str) -> Iterator[str]:
-    """Pieces of at most LONGEST_PIECE characters, cut at marks, or anywhere when there are none."""
-    piece = ""
-    for part in re.split(f"([{''.join(SEPARATORS)}])", text):
-        if piece and len(piece) + len(part) > LONGEST_PIECE:
-            yield piece
-            piece = ""
-        piece += part
-        while len(piece) > LONGEST_PIECE:
-            yield piece[:LONGEST_PIECE]
-            piece = piece[LONGEST_PIECE:]
-    if piece:
-        yield piece

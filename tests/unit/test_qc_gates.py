@@ -141,3 +141,25 @@ def test_a_finding_is_plain_json() -> None:
     for finding in check(tone(0.3, 1.2)):
         assert json.loads(json.dumps(finding.to_json())) == finding.to_json()
         assert finding.message
+
+
+def test_pauses_that_the_text_asks_for_are_not_suspicious() -> None:
+    text = "[pause 2s] Some said this, [pause 3s] and some said that; [break] but at last it got up. [pause 2.5s]"
+    take = (silence(2.1), tone(1.2), silence(3.3), tone(1.2), silence(0.6), tone(1.2), silence(2.7))
+    assert codes(check(*take, text=text)) == []
+    without = "Some said this, and some said that; but at last it got up."
+    assert codes(check(*take, text=without)) == ["leading_silence", "trailing_silence", "inner_silence"]
+
+
+def test_more_silence_than_the_text_asks_for_is_suspicious() -> None:
+    text = "Some said this, [pause 3s] and some said that."
+    assert codes(check(tone(1.2), silence(5), tone(1.2), text=text)) == ["inner_silence"]
+    assert codes(check(tone(1.2), silence(3), tone(9), text=text)) == ["too_long"]
+
+
+def test_a_mark_without_a_usable_length_is_text() -> None:
+    assert codes(check(tone(1.2), silence(3), tone(1.2), text="Some said [pause for long] this.")) == ["inner_silence"]
+
+
+def test_seconds_of_a_pause_are_no_letters() -> None:
+    assert codes(check(tone(0.45), silence(3), text="Go. [pause 3s]")) == []

@@ -19,6 +19,7 @@ from synthesis.gptsovits.engine import GptSovitsEngine
 from synthesis.gptsovits.errors import CodesNotFinite, LineOverdue
 from synthesis.gptsovits.lines import segment_seed
 from synthesis.gptsovits.loading import Loaders
+from synthesis.qc.gates import check_take
 from synthesis.qc.takes import take_to_bytes
 from synthesis.text.errors import UnreadableText
 
@@ -182,6 +183,14 @@ def test_a_long_line_is_cut_and_its_pauses_are_honoured(engine: GptSovitsEngine,
     assert not samples[:12_800].any()
 
 
+def test_a_pause_of_three_seconds_is_no_finding(engine: GptSovitsEngine, nano: Nano) -> None:
+    request = line(1, f"{TEXTS[1]} [pause 3s] {TEXTS[0]}", nano.spec())
+    result = render(engine, [request])[1]
+    assert result.audio is not None
+    found = {finding.code for finding in (*result.findings, *check_take(result.audio, request))}
+    assert "inner_silence" not in found
+
+
 def test_the_rate_of_a_direction_changes_the_pace(engine: GptSovitsEngine, nano: Nano) -> None:
     spec = nano.spec(rerolls=0)
     slow, fast = (render(engine, [line(1, TEXTS[0], spec, direction={"rate": rate})])[1].audio for rate in (0.8, 1.25))
@@ -195,6 +204,16 @@ def test_the_rate_of_a_direction_changes_the_pace(engine: GptSovitsEngine, nano:
 def test_an_emotion_without_a_clip_is_noted(engine: GptSovitsEngine, nano: Nano) -> None:
     result = render(engine, [line(1, TEXTS[1], nano.spec(), direction={"emotion": "angry"})])[1]
     assert [f.severity for f in result.findings if f.code == "no_clip_for_emotion"] == ["note"]
+
+
+@pytest.mark.parametrize("language", ["zh", "yue", "ja"])
+@pytest.mark.parametrize("text", ["\U0001f600", "。", "……！？", "「」、"])
+def test_marks_and_emoji_alone_are_named(engine: GptSovitsEngine, nano: Nano, text: str, language: str) -> None:
+    error = render(engine, [line(1, text, nano.spec(), language=language)])[1].error
+    assert isinstance(error, UnreadableText)
+    assert error.characters == "".join(dict.fromkeys(text))
+    assert all(f"(U+{ord(character):04X})" in str(error) for character in error.characters)
+    assert pickle.loads(pickle.dumps(error)).characters == error.characters
 
 
 @pytest.mark.parametrize("text", ["\U0001f600", "…", "[pause 1s]"])
