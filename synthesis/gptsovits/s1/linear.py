@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Literal
 
 import torch
@@ -29,7 +30,10 @@ Linear = Callable[[Tensor], Tensor]
 """[rows, in] -> [rows, out] in the type of the input."""
 
 INT7_HALF = 63
-FEW, FEW_STEP, MANY_STEP = 28, 4, 12
+PLAIN_STEP = 4
+EVEN = 12
+"""A row count that needs none of the small kernels; others are compared with it."""
+PROBED = 512
 
 
 def build(weight: Tensor, bias: Tensor | None, *, relu: bool = False, quantise: Quantise | None = None) -> Linear:
@@ -53,11 +57,27 @@ def build(weight: Tensor, bias: Tensor | None, *, relu: bool = False, quantise: 
 def even_rows(rows: int) -> int:
     """The row count to fill up to on the CPU.
 
-    FBGEMM divides rows among kernels of one to six; those of one and two add up in another order than the others. With
-    these counts they are not used, and the bits of a row, so one day a code of a line, do not depend on its company.
+    FBGEMM divides rows among kernels of one to some rows, and the smallest add up in another order than the others.
+    With these counts they are not used, and the bits of a row, so one day a code of a line, do not depend on its
+    company. Which counts those are differs between processors and releases of FBGEMM, so it is tried.
     """
-    step = FEW_STEP if rows <= FEW else MANY_STEP
-    return -(-rows // step) * step
+    if not has_fbgemm():
+        return -(-rows // PLAIN_STEP) * PLAIN_STEP
+    return next((count for count in range(rows, rows + EVEN) if _is_even(count)), -(-rows // EVEN) * EVEN)
+
+
+@cache
+def _is_even(rows: int) -> bool:
+    """Whether every one of so many equal rows has the bits that it has among ``EVEN``."""
+    product, row = _probe()
+    return bool((product(row.expand(rows, -1)) == product(row.expand(EVEN, -1))[:1]).all())
+
+
+@cache
+def _probe() -> tuple[Linear, Tensor]:
+    """A product of which every other order of adding has another result, and a row for it."""
+    numbers = torch.randn(PROBED + 1, PROBED, generator=torch.Generator().manual_seed(0))
+    return _Half(numbers[:-1].half().float(), None, relu=False), numbers[-1:]
 
 
 def has_fbgemm() -> bool:
