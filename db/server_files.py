@@ -103,6 +103,13 @@ def choose_layout(home: Path) -> Layout:
     return Layout(place, choose_socket_dir(place), account)
 
 
+def is_made(home: Path) -> bool:
+    """Whether this home has a database. Nothing is decided, made or started."""
+    record = home / "postgres.location"
+    place = Path(record.read_text("utf-8").strip()) if record.exists() else home / "postgres"
+    return (place / "data").exists()
+
+
 def _suits(place: Path, account: Account) -> bool:
     if (place / "data").exists():
         return True  # never leave data behind: an unreachable place is an error, not a new empty database

@@ -185,7 +185,7 @@ def plan(
 ) -> None:
     """Read a script and say what a render would do: lines, characters, voices, minutes. Stores and renders nothing.
 
-    Exits 1 when a voice that was named is missing.
+    Cloned voices are those of DATABASE_URL, or else of this home. Exits 1 when a voice that was named is missing.
 
     Example: voicefarm plan book.epub --json
     """

@@ -134,7 +134,9 @@ def submit(settings: Settings, order: Order) -> tuple[ImportPlan, ImportResult]:
 
 
 def dry_run(settings: Settings, order: Order) -> dict[str, Any]:
-    """What a render of this order would do; needs a database only where one is configured. Raises as a render would.
+    """What a render of this order would do. Raises as a render would.
+
+    A database is asked where one is configured, and this home's own where it names a voice that no engine brings.
 
     Voices that are named and not at hand are reported, with the narrator's in their place.
     """
@@ -217,16 +219,34 @@ def _mention_missing_workers(
 
 
 def _voices_without_farm(settings: Settings, order: Order) -> Sequence[VoiceRecord]:
-    if settings.database_url is None:
-        from scheduler.local.voices import builtin_voices
+    if settings.database_url is not None:
+        return _voices_of(settings.database_url)
+    from db.server import EmbeddedPostgres
+    from db.server_files import is_made
+    from scheduler.local.voices import builtin_voices
 
-        return builtin_voices(order.engine or DEFAULT_ENGINE)
+    brought = builtin_voices(order.engine or DEFAULT_ENGINE)
+    known = {name for voice in brought for name in (voice.name, voice.label)}
+    if all(name in known for name in (*order.cast.values(), order.voice) if name) or not is_made(settings.home):
+        return brought
+    with EmbeddedPostgres(settings.home) as server:
+        stored = _voices_of(server.url)
+    engine = engine_of(order, stored)  # a render on this machine runs one engine
+    kept = [voice for voice in stored if voice.engine == engine]
+    labels, last = {voice.label for voice in kept}, max((voice.id for voice in stored), default=0)
+    more = [voice for voice in builtin_voices(engine) if voice.label not in labels]
+    return [*kept, *(replace(voice, id=last + number) for number, voice in enumerate(more, 1))]
+
+
+def _voices_of(url: str) -> Sequence[VoiceRecord]:
+    from db.migrate import require_current
     from db.queries import voices
     from db.session import make_engine
 
-    database = make_engine(settings.database_url, pool_size=1, application_name="voicefarm-plan")
+    database = make_engine(url, pool_size=1, application_name="voicefarm-plan")
     try:
         with database.connect() as conn:
+            require_current(conn)
             return voices.list_voices(conn)
     finally:
         database.dispose()

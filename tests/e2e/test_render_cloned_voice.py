@@ -62,6 +62,12 @@ def test_added_refused_without_consent_then_rendered_by_its_name(nano: Nano, tmp
 
     allowed = add(tmp_path, nano, "--consent", "signed", "--holder", "Anna Ito", "--evidence", "contracts/14.pdf")
     assert "anna@1 may be rendered" in allowed.stdout, allowed.stderr
+    planned = voicefarm(tmp_path, "plan", str(script), "--voice", "anna", "--json")
+    assert planned.returncode == 0, planned.stderr
+    assert json.loads(planned.stdout)["voices_missing"] == []
+    assert {who["voice"] for who in json.loads(planned.stdout)["characters"]} == {"anna@1"}
+    missing = json.loads(voicefarm(tmp_path, "plan", str(script), "--voice", "nobody", "--json").stdout)
+    assert missing["voices_missing"] == ["nobody"]
     done = voicefarm(tmp_path, *order)
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
