@@ -33,7 +33,9 @@ TaskHandler = Callable[[Any, Any, Callable[..., Any], Callable[..., Any], Any], 
 class LineRequest:
     """One line's message in Celery's books. Lives in the thread of the worker's loop."""
 
-    __slots__ = ("__weakref__", "_consumer", "_message", "acknowledged", "args", "argsrepr", "id", "started", "task")
+    __slots__ = (
+        "__weakref__", "_consumer", "_message", "acknowledged", "args", "argsrepr", "eventer", "id", "started", "task",
+    )  # fmt: skip
 
     name = LINE_TASK
 
@@ -45,6 +47,8 @@ class LineRequest:
         self.argsrepr: str = message.headers.get("argsrepr", "")
         self.acknowledged = False
         self.started = time.time()
+        self.eventer = consumer.event_dispatcher
+        """Sends events; Celery puts another one here when it has to connect again."""
 
     def received(self) -> None:
         """Enter the books and tell who listens."""
@@ -54,25 +58,32 @@ class LineRequest:
         state.all_total_count[0] += 1
         if not self.task.acks_late:
             self.acknowledge()
-        events = self._consumer.event_dispatcher
-        if events is not None and events.enabled:
-            events.send("task-received", uuid=self.id, name=LINE_TASK, args=self.argsrepr, kwargs="{}")
-            events.send("task-started", uuid=self.id)
+        self._tell("task-received", name=LINE_TASK, args=self.argsrepr, kwargs="{}")
+        self._tell("task-started")
 
     def succeed(self) -> None:
         """The line's outcome is recorded in its row: leave the books, acknowledge."""
         state.requests.pop(self.id, None)
         state.active_requests.discard(self)
+        state.reserved_requests.discard(self)  # where Celery puts what is active when it connects again
         self.acknowledge()
-        events = self._consumer.event_dispatcher  # the connection may be another one by now
-        if events is not None and events.enabled:
-            events.send("task-succeeded", uuid=self.id, result=None, runtime=time.time() - self.started)
+        self._tell("task-succeeded", result=None, runtime=time.time() - self.started)
 
     def acknowledge(self) -> None:
-        """Acknowledge once; a connection that broke meanwhile is logged: the broker sends the message again."""
-        if not self.acknowledged:
-            self.acknowledged = True
-            self._message.ack_log_error(log, self._consumer.connection_errors)
+        """Acknowledge once. On a connection that is gone nothing can be done: the next one brings the message again."""
+        if self.acknowledged:
+            return
+        self.acknowledged = True
+        try:
+            self._message.ack()
+        except BrokenPipeError:
+            raise  # the loop has to notice
+        except self._consumer.connection_errors as error:
+            log.info("%s is not acknowledged, it will come again: %s", self.id, error)
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        if self.eventer is not None and self.eventer.enabled:
+            self.eventer.send(event, uuid=self.id, **fields)
 
     def info(self, safe: bool = False) -> dict[str, Any]:
         """What ``inspect active`` and ``inspect query_task`` answer about it."""
