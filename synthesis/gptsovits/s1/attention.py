@@ -6,6 +6,9 @@ beat the fused kernel, which is built for long queries. On CUDA the fused kernel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows
 from torch import Tensor
@@ -21,6 +24,36 @@ def reach_for(used: int) -> int:
     return max(-(-used // REACH) * REACH, SHORTEST_REACH)
 
 
+WORTH_A_CALL = 128
+"""Positions of one line that cost as much as attending to another run of lines."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring slots, ``first`` to before ``end``, that attend to equally many positions of their caches."""
+
+    first: int
+    end: int
+    reach: int
+
+
+def runs_for(used: Sequence[int], capacity: int) -> list[Run]:
+    """Divide lines that use so many positions, slot by slot, where reading a short one as far as a long one would cost
+    more than it saves."""
+    runs: list[Run] = []
+    for slot, each in enumerate(used):
+        run = Run(slot, slot + 1, min(reach_for(each), capacity))
+        if runs:
+            last = runs[-1]
+            both = Run(last.first, slot + 1, max(last.reach, run.reach))
+            apart = (slot - last.first) * last.reach + run.reach
+            if (slot + 1 - last.first) * both.reach - apart <= WORTH_A_CALL:
+                runs[-1] = both
+                continue
+        runs.append(run)
+    return runs
+
+
 def mask_for(positions: Tensor, reach: int, heads: int, dtype: torch.dtype) -> Tensor:
     """What each line may attend to: everything up to its own position.
 
@@ -34,21 +67,21 @@ def mask_for(positions: Tensor, reach: int, heads: int, dtype: torch.dtype) -> T
 
 
 def attend(query: Tensor, pairs: Tensor, mask: Tensor, out: Tensor) -> None:
-    """Attend and write the first R rows of ``out`` [M, heads * w].
+    """Attend and write ``out`` [R, heads * w].
 
-    query: [R, heads, w]; pairs: [2, slots, heads, capacity, w], keys and values; mask: of ``mask_for``.
+    query: [R, heads, w]; pairs: [2, R, heads, capacity, w], keys and values; mask: of ``mask_for``.
     """
     rows, heads, width = query.shape
     reach = mask.shape[-1]
     if query.device.type != "cpu":
-        keys, values = pairs[:, :rows, :, :reach]  # [R, heads, reach, w] each
+        keys, values = pairs[:, :, :, :reach]  # [R, heads, reach, w] each
         attended = F.scaled_dot_product_attention(query[:, :, None], keys, values, attn_mask=mask)  # [R, heads, 1, w]
-        out[:rows] = attended.reshape(rows, heads * width)
+        out.copy_(attended.reshape(rows, heads * width))
         return
-    flat = pairs[:, :rows].view(2, rows * heads, -1, width)[:, :, :reach]  # [2, R * heads, reach, w]
+    flat = pairs.view(2, rows * heads, -1, width)[:, :, :reach]  # [2, R * heads, reach, w]
     query = query.reshape(rows * heads, 1, width)
     scores = torch.baddbmm(mask, query, flat[0].transpose(1, 2), alpha=width**-0.5)  # [R * heads, 1, reach]
-    torch.bmm(scores.softmax(dim=-1), flat[1], out=out.view(-1, 1, width)[: rows * heads])
+    torch.bmm(scores.softmax(dim=-1), flat[1], out=out.view(-1, 1, width))
 
 
 def code_mask(text: int, codes: int, dtype: torch.dtype) -> Tensor:

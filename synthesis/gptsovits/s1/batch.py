@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from synthesis.gptsovits.errors import BadInput
-from synthesis.gptsovits.s1.attention import reach_for
+from synthesis.gptsovits.s1.attention import reach_for, runs_for
 from synthesis.gptsovits.s1.embedding import POSITIONS
 from synthesis.gptsovits.s1.graph import GraphedStep
 from synthesis.gptsovits.s1.lanes import Lanes
@@ -120,17 +120,15 @@ class S1Batch:
         lines = self._lines.values()
         used = max(line.used for line in lines)
         self._cache.reserve(used)
-        reach = min(reach_for(used), self._cache.capacity)
         widest = min(max(line.request.sampling.top_k for line in lines), self._model.shape.codes)
         any_top_p = any(line.request.sampling.top_p < 1 for line in lines)
         if not any(line.drawn for line in lines):  # all have just been admitted and bring their logits
             self._lanes.sample(self._slots if self._graphed else len(lines), widest, any_top_p)
         elif self._graphed:
-            self._graphed(reach=reach, widest=widest, any_top_p=any_top_p)
+            self._graphed(reach=used, widest=widest, any_top_p=any_top_p)
         else:
-            self._lanes.advance(
-                self._model, self._cache, rows=len(lines), reach=reach, widest=widest, any_top_p=any_top_p
-            )
+            runs = runs_for([self._lines[slot].used for slot in range(len(lines))], self._cache.capacity)
+            self._lanes.advance(self._model, self._cache, runs=runs, widest=widest, any_top_p=any_top_p)
 
     def _read(self) -> None:
         """Read the prefixes of all lines that were admitted since the last step."""

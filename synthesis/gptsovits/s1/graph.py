@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from synthesis.gptsovits.s1.attention import Run
 from synthesis.gptsovits.s1.cache import KvCache
 from synthesis.gptsovits.s1.lanes import Lanes
 from synthesis.gptsovits.s1.model import S1Model
@@ -41,7 +42,7 @@ class GraphedStep:
 
         def advance() -> None:
             self._lanes.advance(
-                self._model, self._cache, rows=self._slots, reach=reach, widest=widest, any_top_p=any_top_p
+                self._model, self._cache, runs=[Run(0, self._slots, reach)], widest=widest, any_top_p=any_top_p
             )
 
         before = self._lanes.snapshot()

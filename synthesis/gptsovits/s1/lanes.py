@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from synthesis.gptsovits.s1.attention import mask_for
+from synthesis.gptsovits.s1.attention import Run
 from synthesis.gptsovits.s1.cache import KvCache
 from synthesis.gptsovits.s1.embedding import POSITIONS
 from synthesis.gptsovits.s1.model import S1Model
@@ -75,15 +77,15 @@ class Lanes:
         for tensor, copy in zip(self._all, rows, strict=True):
             tensor.copy_(copy)
 
-    def advance(self, model: S1Model, cache: KvCache, *, rows: int, reach: int, widest: int, any_top_p: bool) -> None:
-        """Run the network on the code drawn last and draw the next, in the first ``rows`` slots.
+    def advance(self, model: S1Model, cache: KvCache, *, runs: Sequence[Run], widest: int, any_top_p: bool) -> None:
+        """Run the network on the code drawn last and draw the next, in the slots of the runs.
 
         Rows that have drawn nothing yet already have their logits: what is computed for them is thrown away, and the
         position it was written to is written again with their first code. Nothing here waits for a value.
         """
+        rows = runs[-1].end
         running = self.running[:rows]
-        mask = mask_for(self.position[:rows], reach, model.shape.heads, model.dtype)
-        logits = model.step(self.code[:rows], self.code_position[:rows], self.position[:rows], mask, cache)
+        logits = model.step(self.code[:rows], self.code_position[:rows], self.position[:rows], runs, cache)
         self.logits[:rows] = torch.where(running[:, None], logits, self.logits[:rows])
         for position, limit in ((self.position, cache.positions), (self.code_position, POSITIONS)):
             position[:rows] = (position[:rows] + running).clamp_(max=limit - 1)  # rows without a line would run away

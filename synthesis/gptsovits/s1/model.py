@@ -16,7 +16,7 @@ from torch import Tensor
 from synthesis.gptsovits.checkpoints import S1Checkpoint
 from synthesis.gptsovits.checkpoints.s1_layout import check_s1
 from synthesis.gptsovits.errors import BadInput
-from synthesis.gptsovits.s1.attention import attend, attend_last, attend_prefix, code_mask, mask_for, reach_for
+from synthesis.gptsovits.s1.attention import Run, attend, attend_last, attend_prefix, code_mask, mask_for, reach_for
 from synthesis.gptsovits.s1.cache import KvCache
 from synthesis.gptsovits.s1.embedding import Embedding
 from synthesis.gptsovits.s1.linear import Linear, Quantise, build, even_rows
@@ -209,20 +209,28 @@ class S1Model:
             cache.fill(index, prefix.slot, span[:, 1:])
         return spans
 
-    def step(self, codes: Tensor, code_positions: Tensor, positions: Tensor, mask: Tensor, cache: KvCache) -> Tensor:
+    def step(
+        self, codes: Tensor, code_positions: Tensor, positions: Tensor, runs: Sequence[Run], cache: KvCache
+    ) -> Tensor:
         """Append one code to each of the first R slots. The cache must have room for the positions.
 
-        codes, code_positions (among the codes), positions (in the cache): [R] int64; mask: of ``attention.mask_for``.
+        codes, code_positions (among the codes), positions (in the cache): [R] int64; runs: of all R slots, in order.
         Returns [R, codes] float32 logits of the next code. Shapes follow from those given: can be captured in a graph.
         """
         rows = codes.shape[0]
         slots = torch.arange(rows, device=self.device)
+        spans = [slice(run.first, run.end) for run in runs]
+        masks = [
+            mask_for(positions[span], run.reach, self.shape.heads, self.dtype)
+            for span, run in zip(spans, runs, strict=True)
+        ]
         x = self._rows(self._embedding.codes(codes, code_positions))  # [M, width], M >= R
         room = torch.zeros_like(x)  # rows from R on stay zero
         for layer, pairs in zip(self._layers, cache.layers, strict=True):
             qkv = layer.qkv(x).view(x.shape[0], 3, self.shape.heads, -1)[:rows]  # [R, 3, heads, head width]
             pairs[:, slots, :, positions] = qkv[:, 1:]  # [R, 2, heads, head width]: indexed axes come first
-            attend(qkv[:, 0], pairs, mask, room)
+            for span, mask in zip(spans, masks, strict=True):
+                attend(qkv[span, 0], pairs[:, span], mask, room[span])
             x = layer.after_attention(x, room)
         return self._head(x)[:rows].float()
 
@@ -232,7 +240,7 @@ class S1Model:
         cache.reserve(position + 1)
         reach = min(reach_for(position + 1), cache.capacity)
         at, place, where = (torch.tensor([value], device=self.device) for value in (code, code_position, position))
-        return self.step(at, place, where, mask_for(where, reach, self.shape.heads, self.dtype), cache)[0]
+        return self.step(at, place, where, [Run(0, 1, reach)], cache)[0]
 
     def _rows(self, x: Tensor) -> Tensor:
         """Fill up with rows of zeros to a number of rows whose sums do not depend on it."""

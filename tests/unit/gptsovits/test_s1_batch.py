@@ -10,6 +10,7 @@ import torch
 from synthesis.gptsovits.checkpoints import S1Checkpoint
 from synthesis.gptsovits.errors import BadConfig, BadInput, WrongShape, WrongTensors
 from synthesis.gptsovits.s1 import S1Batch, S1Model, S1Request, S1Result, Sampling
+from synthesis.gptsovits.s1.attention import Run
 from synthesis.gptsovits.s1.noise import STEPS
 from synthesis.parity.s1 import from_salt
 
@@ -276,9 +277,9 @@ def test_steps_over_all_slots_as_a_captured_graph_makes_them_give_the_same_codes
     def all_slots(*, reach: int, widest: int, any_top_p: bool) -> None:
         before = batch._lanes.snapshot()
         for _ in range(2):  # what capturing does first must leave no trace
-            batch._lanes.advance(model, batch._cache, rows=4, reach=128, widest=64, any_top_p=any_top_p)
+            batch._lanes.advance(model, batch._cache, runs=[Run(0, 4, 128)], widest=64, any_top_p=any_top_p)
             batch._lanes.restore(before)
-        batch._lanes.advance(model, batch._cache, rows=4, reach=128, widest=64, any_top_p=any_top_p)
+        batch._lanes.advance(model, batch._cache, runs=[Run(0, 4, 128)], widest=64, any_top_p=any_top_p)
 
     batch._cache.reserve(128)
     batch._graphed = all_slots

@@ -11,7 +11,7 @@ from synthesis.gptsovits.checkpoints.s1_layout import entries
 from synthesis.gptsovits.errors import BadInput
 from synthesis.gptsovits.s1 import S1Model
 from synthesis.gptsovits.s1 import model as model_module
-from synthesis.gptsovits.s1.attention import attend, mask_for, reach_for
+from synthesis.gptsovits.s1.attention import WORTH_A_CALL, Run, attend, mask_for, reach_for, runs_for
 from synthesis.gptsovits.s1.cache import GROWTH, KvCache
 from synthesis.gptsovits.s1.embedding import sines
 from synthesis.gptsovits.s1.linear import build, even_rows, has_fbgemm
@@ -82,13 +82,25 @@ def test_approximations_are_for_float32_only():
 def test_attention_sees_its_own_positions_only():
     pairs = torch.randn(2, 3, 4, 128, 8)
     query, positions = torch.randn(3, 4, 8), torch.tensor([5, 60, 0])
-    out = torch.zeros(4, 32)
+    out = torch.zeros(3, 32)
     attend(query, pairs, mask_for(positions, reach_for(61), 4, torch.float32), out)
     for row, last in enumerate(positions.tolist()):
         keys, values = pairs[:, row, :, : last + 1]
         chances = (torch.einsum("hw,htw->ht", query[row], keys) / 8**0.5).softmax(1)
         assert torch.allclose(out[row], torch.einsum("ht,htw->hw", chances, values).flatten(), atol=1e-5)
-    assert not out[3].any()
+
+
+def test_lines_are_read_together_where_that_is_cheaper():
+    assert runs_for([70], 1024) == [Run(0, 1, 96)]
+    assert runs_for([150, 160, 170, 140], 1024) == [Run(0, 4, 192)]
+    assert runs_for([600, 150, 150, 600, 600], 1024) == [Run(0, 1, 608), Run(1, 3, 160), Run(3, 5, 608)]
+    assert runs_for([1024, 1000], 1010) == [Run(0, 2, 1010)]
+    used = torch.randint(1, 2000, (50,), generator=torch.Generator().manual_seed(3)).tolist()
+    runs = runs_for(used, 2048)
+    assert [slot for run in runs for slot in range(run.first, run.end)] == list(range(50))
+    assert all(run.reach >= max(used[run.first : run.end]) for run in runs)
+    wasted = sum(run.reach - reach_for(used[slot]) for run in runs for slot in range(run.first, run.end))
+    assert wasted <= WORTH_A_CALL * 50
 
 
 def test_the_cache_grows_and_keeps_what_it_holds():
