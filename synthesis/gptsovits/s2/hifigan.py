@@ -65,10 +65,59 @@ class Upsampling:
         flat = phases.flatten(0, 1)  # [rate * out, in, 2 reach + 1]
         return cls(reader.conv_of(flat, reader.raw(f"{prefix}.bias").repeat(rate)), rate)
 
+    @property
+    def reach(self) -> int:
+        """Input samples to each side."""
+        return self.conv.reach
+
     def __call__(self, x: Tensor) -> Tensor:
         """[B, T, in] -> [B, T * rate, out]."""
         batch, length, _ = x.shape
         return self.conv(x).reshape(batch, length * self.rate, -1)  # [B, T, rate * out] -> [B, T * rate, out]
+
+
+@dataclass(frozen=True)
+class UpsamplingByTaps:
+    """As ``Upsampling``, without the products by zero that phases of unlike length cost: each input sample is
+    multiplied by all taps at once, ``rate`` of them to a matrix, and what falls on the same output is added up."""
+
+    taps: tuple[Tensor, ...]
+    """Each [in, rate * out], the last with the taps that are left."""
+    bias: Tensor
+    """[rate * out]"""
+    rate: int
+    pad: int
+
+    @classmethod
+    def read(cls, reader: Reader, prefix: str, rate: int, gain: float) -> UpsamplingByTaps:
+        """``gain`` scales the input."""
+        kernel = reader.kernel(prefix) * gain  # [in, out, size]
+        size = kernel.shape[2]
+        return cls(
+            taps=tuple(
+                reader.place(kernel[:, :, first : first + rate].transpose(1, 2).flatten(1))
+                for first in range(0, size, rate)
+            ),
+            bias=reader.place(reader.raw(f"{prefix}.bias").repeat(rate)),
+            rate=rate,
+            pad=(size - rate) // 2,
+        )
+
+    @property
+    def reach(self) -> int:
+        """Input samples to each side."""
+        return (self.pad + self.rate - 1) // self.rate
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[B, T, in] -> [B, T * rate, out]."""
+        batch, length, _ = x.shape
+        y = x.new_empty(batch, length + len(self.taps) - 1, len(self.bias))
+        y[:] = self.bias
+        for row in range(batch):
+            for first, weight in enumerate(self.taps):
+                y[row, first : first + length, : weight.shape[1]].addmm_(x[row], weight)
+        width = len(self.bias) // self.rate
+        return y.view(batch, -1, width)[:, self.pad : self.pad + length * self.rate]
 
 
 @dataclass(frozen=True)
@@ -94,8 +143,7 @@ class ResBlock:
 def _res_block(reader: Reader, prefix: str, dilations: Sequence[int]) -> ResBlock | TiledResBlock:
     """In tiles where that is faster."""
     width, _, size = reader.kernel(f"{prefix}.convs1.0").shape
-    on_cpu = reader.device.type == "cpu" and reader.dtype == torch.float32
-    if on_cpu and worthwhile(size, width):
+    if _exact_on_cpu(reader) and worthwhile(size, width):
         return TiledResBlock(
             tuple(
                 (_tiled(reader, f"{prefix}.convs1.{k}", dilation), _tiled(reader, f"{prefix}.convs2.{k}", 1))
@@ -111,6 +159,10 @@ def _res_block(reader: Reader, prefix: str, dilations: Sequence[int]) -> ResBloc
     )
 
 
+def _exact_on_cpu(reader: Reader) -> bool:
+    return reader.device.type == "cpu" and reader.dtype == torch.float32
+
+
 def _tiled(reader: Reader, prefix: str, dilation: int) -> TiledConv:
     return TiledConv.of(reader.kernel(prefix), reader.raw(f"{prefix}.bias"), dilation)
 
@@ -119,7 +171,7 @@ def _tiled(reader: Reader, prefix: str, dilation: int) -> TiledConv:
 class Stage:
     """One upsampling and the sum of its residual blocks; the mean is taken by the next weights."""
 
-    up: Upsampling
+    up: Upsampling | UpsamplingByTaps
     blocks: tuple[ResBlock | TiledResBlock, ...]
 
     @property
@@ -157,7 +209,8 @@ class HifiGan:
                 for j, dilations in enumerate(config.res_dilations)
             )
             gain = 1.0 if i == 0 else 1 / count
-            stages.append(Stage(Upsampling.read(reader, f"dec.ups.{i}", rate, gain), blocks))
+            kind = UpsamplingByTaps if _exact_on_cpu(reader) and config.up_kernels[i] > rate else Upsampling
+            stages.append(Stage(kind.read(reader, f"dec.ups.{i}", rate, gain), blocks))
         return cls(
             first=reader.conv("dec.conv_pre"),
             condition=reader.linear("dec.cond"),
@@ -185,7 +238,7 @@ class HifiGan:
             wanted = kept.grown(stage.reach, total)
             total //= rate
             whole = Span(wanted.start // rate, -(-wanted.stop // rate))  # input samples whose outputs are wanted
-            source = whole.grown(stage.up.conv.reach, total)
+            source = whole.grown(stage.up.reach, total)
             plan.append(StageSpans(source, wanted, kept))
             kept = source
         return kept.grown(self.first.reach, frames), plan[::-1], given
@@ -196,12 +249,13 @@ class HifiGan:
         z [B, frames, inter] with cleared padding, ``ge`` [B, gin], ``block`` latent frames at a time. Beyond a line's
         end the samples mean nothing.
         """
-        condition = self.condition(ge).unsqueeze(1)  # [B, 1, width]
         frames = lines.longest
         for start in range(0, frames, block):
-            yield self._block(z, condition, lines, Span(start, min(frames, start + block)))
+            yield self.piece(z, ge, lines, Span(start, min(frames, start + block)))
 
-    def _block(self, z: Tensor, condition: Tensor, lines: Lines, block: Span) -> Tensor:
+    def piece(self, z: Tensor, ge: Tensor, lines: Lines, block: Span) -> Tensor:
+        """One block, [B, samples]."""
+        condition = self.condition(ge).unsqueeze(1)  # [B, 1, width]
         needed, plan, given = self.spans(block, lines.longest)
         source = plan[0].source
         x = self.first(z[:, needed.start : needed.stop])

@@ -23,6 +23,7 @@ from synthesis.gptsovits.s2.config import S2Config
 from synthesis.gptsovits.s2.content import ContentEncoder
 from synthesis.gptsovits.s2.flow import Flow
 from synthesis.gptsovits.s2.hifigan import HifiGan, render
+from synthesis.gptsovits.s2.lanes import render_lines, threads
 from synthesis.gptsovits.s2.layers import Lines, Reader
 from synthesis.gptsovits.s2.layout import STYLE_BINS, WITH_SPEAKER, check_tensors
 from synthesis.gptsovits.s2.quantiser import Quantiser
@@ -35,9 +36,8 @@ decoder by flow matching and a vocoder: they will be their own model beside this
 LINES_TOGETHER = 16
 AREA_TOGETHER = 16 * 600 * 600
 """Frames squared of a batch: sixteen lines of 12 s."""
-BLOCK_CPU = 100
 BLOCK_GPU = 600
-"""Latent frames the decoder renders at a time: 2 s stay in a CPU's cache, 12 s fill a GPU."""
+"""Latent frames the decoder renders at a time: 12 s fill a GPU."""
 
 
 class S2Weights(Protocol):
@@ -181,23 +181,23 @@ class S2Model:
 
     def _decode(self, requests: Sequence[S2Request]) -> list[Tensor]:
         """One bucket."""
+        ge = torch.stack([request.style.ge for request in requests]).to(self.device, self.dtype)  # [B, gin]
+        if self.device.type != "cpu":
+            z, lines = self._speech_latent(requests, ge)
+            return [samples.float() for samples in render(self.decoder, z, ge, lines, BLOCK_GPU)]
+        # these products are small: on a machine that does other things too, more threads mostly wait for one another
+        with threads(max(1, torch.get_num_threads() // 2)):
+            z, lines = self._speech_latent(requests, ge)
+        return [samples.float() for samples in render_lines(self.decoder, z, ge, lines)]
+
+    def _speech_latent(self, requests: Sequence[S2Request], ge: Tensor) -> tuple[Tensor, Lines]:
+        """What the decoder renders, [B, frames, inter]."""
         mean, log_deviation, lines = self.latent(requests)
-        ge = torch.stack([request.style.ge for request in requests]).to(mean)  # [B, gin]
         noise = torch.nn.utils.rnn.pad_sequence(
             [self._noise(request, length) for request, length in zip(requests, lines.lengths, strict=True)],
             batch_first=True,
         ).to(mean)  # [B, T, inter]
-        z = self.flow(lines.clear(mean + noise * log_deviation.exp()), ge, lines)
-        if self.device.type != "cpu":
-            return [samples.float() for samples in render(self.decoder, z, ge, lines, BLOCK_GPU)]
-        # a CPU gains nothing from rendering lines side by side, and padding would be work
-        return [
-            samples.float()
-            for row, length in enumerate(lines.lengths)
-            for samples in render(
-                self.decoder, z[row : row + 1, :length], ge[row : row + 1], Lines.of([length]), BLOCK_CPU
-            )
-        ]
+        return self.flow(lines.clear(mean + noise * log_deviation.exp()), ge, lines), lines
 
     def latent(self, requests: Sequence[S2Request]) -> tuple[Tensor, Tensor, Lines]:
         """Mean and log deviation of the latent before the flow, [B, frames, inter], and the lengths in frames."""

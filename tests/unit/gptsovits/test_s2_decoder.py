@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from tiny_s2 import tiny_checkpoint, tiny_model, tiny_vectors
 from torch.nn import functional
 
-from synthesis.gptsovits.s2.hifigan import Span, Upsampling, render
+from synthesis.gptsovits.s2.hifigan import Span, Upsampling, UpsamplingByTaps, render
+from synthesis.gptsovits.s2.lanes import pieces, render_lines
 from synthesis.gptsovits.s2.layers import Lines, Reader
 
 MODEL = tiny_model()
@@ -84,10 +85,12 @@ def test_upsampling_by_phases_is_the_transposed_convolution(rate, extra, length,
     bias = torch.randn(3, generator=generator)
     reader = Reader({"u.weight_v": v, "u.weight_g": g, "u.bias": bias}, torch.device("cpu"), torch.float32)
     x = torch.randn(2, length, 5, generator=generator)
-    ours = Upsampling.read(reader, "u", rate, 0.5)(x)
     weight = torch._weight_norm(v, g, 0)
     theirs = functional.conv_transpose1d(0.5 * x.transpose(1, 2), weight, bias, stride=rate, padding=extra)
-    torch.testing.assert_close(ours, theirs.transpose(1, 2), atol=1e-5, rtol=0)
+    for kind in (Upsampling, UpsamplingByTaps):
+        ours = kind.read(reader, "u", rate, 0.5)
+        assert ours.reach * rate >= extra
+        torch.testing.assert_close(ours(x), theirs.transpose(1, 2), atol=1e-5, rtol=0)
 
 
 @settings(max_examples=100, deadline=None)
@@ -103,3 +106,33 @@ def test_blocks_tile_the_line_and_stay_inside_it(frames, block):
         assert needed.stop - needed.start <= block + 40
         assert plan[-1].kept.stop <= frames * DECODER.hop
     assert end == frames * DECODER.hop
+
+
+@settings(max_examples=100, deadline=None)
+@given(frames=st.integers(1, 3000), cores=st.integers(1, 64))
+def test_pieces_tile_a_line_and_are_like_one_another(frames, cores):
+    found = pieces(frames, cores)
+    assert [span.stop for span in found[:-1]] == [span.start for span in found[1:]]
+    assert (found[0].start, found[-1].stop) == (0, frames)
+    lengths = [span.stop - span.start for span in found]
+    assert max(lengths) - min(lengths) <= 1
+    assert max(lengths) <= 100
+    assert len(found) == 1 or min(lengths) >= 40 or frames > 100
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_lines_on_several_cores_are_lines_alone_and_torch_keeps_its_threads(cores):
+    lengths = [230, 41, 1]
+    z, ge = tiny_vectors(MODEL, max(lengths), lines=len(lengths))
+    before = torch.get_num_threads()
+    torch.set_num_threads(cores)
+    try:
+        with torch.inference_mode():
+            together = render_lines(DECODER, z, ge, Lines.of(lengths))
+        assert torch.get_num_threads() == cores
+    finally:
+        torch.set_num_threads(before)
+    for row, length in enumerate(lengths):
+        torch.testing.assert_close(
+            together[row], plain(z[row : row + 1, :length], ge[row : row + 1]), atol=3e-6, rtol=0
+        )
