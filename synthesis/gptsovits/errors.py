@@ -34,6 +34,10 @@ SynthesisError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from synthesis.errors import EngineError, SynthesisError, TextError, VoiceError
 
 Names = tuple[str, ...]
@@ -152,8 +156,9 @@ class FetchFailed(ModelError):
 class WrongTensors(ModelError):
     """The file does not hold exactly the tensors of the network."""
 
-    def __init__(self, missing: Names, surplus: Names) -> None:
-        super().__init__(missing, surplus)
+    def __init__(self, missing: Names, surplus: Names, path: str = "") -> None:
+        super().__init__(missing, surplus, *filter(None, (path,)))
+        self.path = path
         self.missing = missing
         self.surplus = surplus
 
@@ -163,35 +168,55 @@ class WrongTensors(ModelError):
             parts.append(f"{len(self.missing)} missing ({few(self.missing)})")
         if self.surplus:
             parts.append(f"{len(self.surplus)} unknown ({few(self.surplus)})")
-        return f"not the tensors of this network: {'; '.join(parts)}; take a file of the version it is loaded as"
+        return (
+            f"{self.path or 'the file'} does not hold the tensors of its network: {'; '.join(parts)}; "
+            "take a file of the version it is loaded as"
+        )
 
 
 class WrongShape(ModelError):
     """A tensor has another shape than the configuration says."""
 
-    def __init__(self, tensor: str, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
-        super().__init__(tensor, expected, found)
+    def __init__(self, tensor: str, expected: tuple[int, ...], found: tuple[int, ...], path: str = "") -> None:
+        super().__init__(tensor, expected, found, *filter(None, (path,)))
+        self.path = path
         self.tensor = tensor
         self.expected = expected
         self.found = found
 
     def __str__(self) -> str:
         return (
-            f"{self.tensor} has shape {self.found} where the configuration in the file wants {self.expected}; "
-            "weights and configuration are not of the same model"
+            f"{self.path or 'the file'}: {self.tensor} has shape {self.found} where the configuration in it wants "
+            f"{self.expected}; weights and configuration are not of the same model: take a whole file"
         )
 
 
 class BadConfig(ModelError):
     """A number of the configuration is missing or impossible."""
 
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(key, reason)
+    def __init__(self, key: str, reason: str, path: str = "") -> None:
+        super().__init__(key, reason, *filter(None, (path,)))
+        self.path = path
         self.key = key
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"configuration of the model: {self.key} {self.reason}; take a file that holds its own configuration"
+        return (
+            f"configuration of {self.path or 'the model'}: {self.key} {self.reason}; "
+            "take a file that holds its own configuration"
+        )
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Whoever checks tensors does not know where they come from: the errors of what is inside name the file."""
+    try:
+        yield
+    except (WrongTensors, WrongShape, BadConfig) as error:
+        if error.path:
+            raise
+        fields = (*error.args, str(path))
+        raise type(error)(*fields) from error
 
 
 class VersionUnsupported(ModelError):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from synthesis.errors import VoiceMissing
-from synthesis.gptsovits.errors import ModelChanged
+from synthesis.gptsovits.errors import ModelChanged, naming
 from synthesis.gptsovits.voice import ModelFile, content_sha256
 
 if TYPE_CHECKING:
@@ -83,9 +83,10 @@ class Loaders:
         from synthesis.gptsovits.checkpoints.load import load_s1
         from synthesis.gptsovits.s1 import S1Model
 
-        checkpoint = load_s1(_there(file.path))
-        _same(file, checkpoint.sha256)
-        model = S1Model.from_checkpoint(checkpoint, device=self.device, dtype=self.dtype, quantise=self.quantise)
+        with naming(file.path):
+            checkpoint = load_s1(_there(file.path))
+            _same(file, checkpoint.sha256)
+            model = S1Model.from_checkpoint(checkpoint, device=self.device, dtype=self.dtype, quantise=self.quantise)
         return LoadedS1(replace(checkpoint, weights={}), model)
 
     def s2(self, file: ModelFile) -> LoadedS2:
@@ -93,9 +94,10 @@ class Loaders:
         from synthesis.gptsovits.checkpoints.load import load_s2
         from synthesis.gptsovits.s2 import S2Model
 
-        checkpoint = load_s2(_there(file.path))
-        _same(file, checkpoint.sha256)
-        model = S2Model.from_checkpoint(checkpoint, device=self.device, dtype=self.dtype)
+        with naming(file.path):
+            checkpoint = load_s2(_there(file.path))
+            _same(file, checkpoint.sha256)
+            model = S2Model.from_checkpoint(checkpoint, device=self.device, dtype=self.dtype)
         return LoadedS2(replace(checkpoint, weights={}), model)
 
     def hubert(self, file: ModelFile) -> Listener:
@@ -103,21 +105,24 @@ class Loaders:
         from synthesis.gptsovits.networks.hubert import Hubert
 
         _same(file, content_sha256(file.path))
-        return Hubert.from_directory(file.path, device=self.device, dtype=self.dtype)
+        with naming(file.path):
+            return Hubert.from_directory(file.path, device=self.device, dtype=self.dtype)
 
     def roberta(self, file: ModelFile) -> TextNetwork:
         """The network that reads Chinese: a folder as Hugging Face shares it."""
         from synthesis.gptsovits.networks.roberta import Roberta
 
         _same(file, content_sha256(file.path))
-        return Roberta.from_directory(file.path, device=self.device, dtype=self.dtype)
+        with naming(file.path):
+            return Roberta.from_directory(file.path, device=self.device, dtype=self.dtype)
 
     def speaker(self, file: ModelFile) -> Listener:
         """The network that tells speakers apart, for v2Pro and v2ProPlus."""
         from synthesis.gptsovits.networks.speaker import SpeakerNet
 
         _same(file, content_sha256(file.path))
-        return SpeakerNet.from_file(file.path, device=self.device, dtype=self.dtype)
+        with naming(file.path):
+            return SpeakerNet.from_file(file.path, device=self.device, dtype=self.dtype)
 
     def front_end(self, symbols: Literal["v1", "v2"], g2pw: ModelFile | None) -> TextReader:
         """What reads text for checkpoints of these symbols."""

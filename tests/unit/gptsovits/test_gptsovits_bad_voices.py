@@ -49,18 +49,28 @@ def without_one(content: dict[str, Any]) -> None:
     del content["weight"]["dec.conv_pre.bias"]
 
 
+def misshapen(content: dict[str, Any]) -> None:
+    content["weight"]["dec.conv_pre.bias"] = torch.zeros(3).half()
+
+
+def without_heads(content: dict[str, Any]) -> None:
+    content["config"] = {**content["config"], "model": {**content["config"]["model"], "n_heads": 0}}
+
+
 @pytest.mark.parametrize(
     "kind,make,expected,says",
     [
         ("s1", lambda p: s1_file(p, phonemes=512), errors.VersionMismatch, "v1"),
         ("s2", lambda p: truncated(s2_file(p)), errors.CheckpointRefused, "file.s2"),
         ("s1", lambda p: s1_file(p, change=full_precision), errors.WrongPrecision, "half"),
-        ("s1", lambda p: s1_file(p, change=surplus), errors.WrongTensors, "model.extra.weight"),
-        ("s2", lambda p: s2_file(p, change=without_one), errors.WrongTensors, "dec.conv_pre.bias"),
+        ("s1", lambda p: s1_file(p, change=surplus), errors.WrongTensors, "file.s1 .*model.extra.weight"),
+        ("s2", lambda p: s2_file(p, change=without_one), errors.WrongTensors, "file.s2 .*dec.conv_pre.bias"),
+        ("s2", lambda p: s2_file(p, change=misshapen), errors.WrongShape, "file.s2: dec.conv_pre.bias"),
+        ("s2", lambda p: s2_file(p, change=without_heads), errors.BadConfig, "file.s2: model.n_heads|file.s2: n_heads"),
         ("s1", lambda p: s2_file(p), errors.WrongKind, "file.s1"),
         ("s2", lambda p: s2_file(p, version="v2Pro"), errors.ModelNeeded, "--speaker"),
     ],
-    ids=["pair", "truncated", "fp32", "surplus", "missing", "swapped", "speaker"],
+    ids=["pair", "truncated", "fp32", "surplus", "missing", "misshapen", "configuration", "swapped", "speaker"],
 )
 def test_a_wrong_model_is_named(nano: Nano, tmp_path: Path, kind: str, make: Any, expected: Any, says: str) -> None:
     voice = nano.other(**{kind: make(tmp_path / f"file.{kind}")}).voice()
