@@ -34,13 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from full_voice import S2_CONFIG, S2_FREE, clip, make
 
-from synthesis.engine import LineRequest
+from synthesis.engine import LineRequest, VoiceSpec
 from synthesis.gptsovits.engine import GptSovitsEngine
 from synthesis.gptsovits.loading import Loaders
 from synthesis.gptsovits.registering import make_voice
 from synthesis.gptsovits.s2 import S2Model
 from synthesis.gptsovits.s2.config import S2Config
 from synthesis.gptsovits.s2.layout import entries
+from synthesis.gptsovits.voice import ENGINE
 from synthesis.parity import fill
 
 CODES_PER_SECOND, PHONEMES_PER_SECOND, REFERENCE_FRAMES = 25, 12, 250
@@ -205,7 +206,8 @@ class Bounded(Loaders):
 
 def whole(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Lines through the engine, text to audio."""
-    voice = make_voice("full", make(folder)[0], [clip(folder)], rerolls=0, cut="cut0")
+    parts = make_voice("full", make(folder)[0], [clip(folder)], rerolls=0, cut="cut0")
+    voice = VoiceSpec("full", 1, ENGINE, ("en",), parts.to_parameters())
     engine = GptSovitsEngine(options.lines, loaders=Bounded(options.codes))
     engine.load(voice)
     best, heard_ms = Best(), 0

@@ -19,7 +19,7 @@ from synthesis.gptsovits.s2.layers import Lines
 
 LONGEST = 100
 """Latent frames of a piece: the signals of 2 s stay in a CPU's cache."""
-SHORTEST = 40
+SHORTEST = 25
 """Shorter pieces would spend more on their surroundings than another core gives."""
 
 
@@ -59,7 +59,7 @@ def render_lines(decoder: HifiGan, z: Tensor, ge: Tensor, lines: Lines) -> list[
         with torch.inference_mode():
             return decoder.piece(z[row : row + 1, :length], ge[row : row + 1], Lines.of([length]), span).tanh_()[0]
 
-    with threads(cores // lanes):
+    with threads(max(1, cores // (2 * lanes))):  # where pieces are few, half of the cores share their products
         if lanes == 1:
             parts = [run(job) for job in jobs]
         else:

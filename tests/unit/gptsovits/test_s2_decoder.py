@@ -117,7 +117,7 @@ def test_pieces_tile_a_line_and_are_like_one_another(frames, cores):
     lengths = [span.stop - span.start for span in found]
     assert max(lengths) - min(lengths) <= 1
     assert max(lengths) <= 100
-    assert len(found) == 1 or min(lengths) >= 40 or frames > 100
+    assert len(found) == 1 or min(lengths) >= 25 or frames > 100
 
 
 @pytest.mark.parametrize("cores", [1, 2, 5])
