@@ -272,7 +272,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 result["celery_chord"] = peer(folder, database_url, broker_url, options.peer_lines)
                 result["ratio"] = round(result["farm"]["lines_per_s"] / result["celery_chord"]["lines_per_s"], 2)
                 if options.rerender:
-                    running.post()
+                    running.start("post", "worker", "--post", "--concurrency", "2", "--name", "post")
                     result["rerender"] = rerender(running, options.rerender)
             finally:
                 running.close()
