@@ -234,6 +234,15 @@ class SectionWork:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeTrack:
+    """What is needed to see whether a track in the store serves again."""
+
+    id: int
+    files: Mapping[str, str]
+    """Kind → store key."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrackRecord:
     """A mastered track as stored."""
 

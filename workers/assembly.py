@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from synthesis.mastering.profiles import get_profile
 from synthesis.mastering.takes import Part
 from synthesis.mastering.track import MasteredTrack, WatermarkSpec, master_track
 from workers.bench import PostBench
-from workers.labels import tags
+from workers.labels import release, tags
 from workers.takes import fetch_parts, spoken_lines
 from workers.tracks import reusable
 
@@ -74,7 +73,7 @@ def digest_of(work: SectionWork) -> str:
             "captions": [[line.text, line.character] for line in spoken],
             "silence": [work.options.head_ms, work.options.tail_ms],
             "watermark": [work.production_id, work.section_key],
-            "software": version("voicefarm"),
+            "software": release(),
         },
     )
 

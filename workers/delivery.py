@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from db.errors import StoreCorrupt, StoreMissing
 from db.records import DeliverySection, DeliveryWork, NewDeliverable
 from db.store import Store
 from synthesis.deliverables.m4b import Chapter, build_m4b
-from synthesis.deliverables.manifest import build_manifest
+from synthesis.deliverables.manifest import build_manifest, manifest_text
 from synthesis.deliverables.report import render_report
 from workers.bench import PostBench
 from workers.errors import TracksDamaged
-from workers.labels import safe_name, tags, track_name
+from workers.labels import release, safe_name, tags, track_name
 from workers.papers import DeliveredFile, manifest_data, report_data
 from workers.shelf import MANIFEST, Shelf, is_safe, open_shelf
 from workers.takes import fetch, sha256_of, spoken_lines
@@ -58,14 +56,12 @@ def _deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
     with bench.workspace() as place:
         files = _put_audio(shelf, bench.store, work, place)
         made_at = datetime.now(UTC)
-        software = f"voicefarm {version('voicefarm')}"
+        software = f"voicefarm {release()}"
         report = _paper(place / REPORT, "report", render_report(report_data(work, files, made_at, software)))
         _put(shelf, report)
         files.append(report.file)
-        document = json.dumps(
-            build_manifest(manifest_data(work, files, made_at, software)), ensure_ascii=False, indent=1
-        )
-        manifest = _paper(place / MANIFEST, "manifest", document + "\n")
+        document = manifest_text(build_manifest(manifest_data(work, files, made_at, software)))
+        manifest = _paper(place / MANIFEST, "manifest", document)
         _put(shelf, manifest)  # last: whoever sees it sees everything it lists
         _remove_former(shelf, former, {file.name for file in files} | {MANIFEST})
     return [NewDeliverable(file.kind, file.name, file.sha256, file.size) for file in (*files, manifest.file)]

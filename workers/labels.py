@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
 
 from db.records import JobOptions, SectionLine
 from synthesis.deliverables.manifest import AI_STATEMENT, DRAFT_STATEMENT
@@ -16,6 +18,12 @@ NAME_LIMIT = 80
 """Characters of a title kept in a file name."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
+
+
+@cache
+def release() -> str:
+    """The farm's own version, as installed; looked up once, for it is part of every track's digest."""
+    return version("voicefarm")
 
 
 def safe_name(title: str, fallback: str) -> str:

@@ -15,6 +15,7 @@ from celery import Celery
 
 from db.errors import DatabaseUnavailable, FarmError, StoreFull, StoreUnreadable
 from db.queries import damage, jobs, lines, sections
+from db.records import SectionWork
 from db.settings import Settings
 from synthesis.errors import SynthesisError
 from workers.assembly import make_track
@@ -67,11 +68,14 @@ def known(task: str, version: object) -> bool:
 def assemble_section(bench: PostBench, section_id: int, revision: int) -> None:
     """Make one section's track and record it."""
     session, lease_s = bench.session.id, bench.settings.lease_s
+
+    def look(conn: sa.Connection) -> tuple[bool, SectionWork | None]:
+        if sections.wait_for_store(conn, section_id, revision):
+            return True, None
+        return False, sections.claim(conn, section_id, revision, session, lease_s)
+
     try:
-        waits = bench.transact(lambda conn: sections.wait_for_store(conn, section_id, revision))
-        work = None
-        if not waits:
-            work = bench.transact(lambda conn: sections.claim(conn, section_id, revision, session, lease_s))
+        waits, work = bench.transact(look)
     except DatabaseUnavailable as error:
         log.warning("section %d was not claimed: %s", section_id, error)
         return

@@ -23,6 +23,7 @@ from workers.ledger import SqlLineStore
 from workers.lines import DeskLimits, LineDesk, register_line_task
 from workers.outcome import Counters, Session
 from workers.pool import pool_for
+from workers.settings import broker_heartbeat
 from workers.transport import transport_for
 from workers.voices import register_engine_voices
 
@@ -109,6 +110,7 @@ def run_line_worker(
     worker = LineWorker(settings, database, speech, device=device, name=name or worker_name(device))
     app = make_app(broker_url)
     app.conf.broker_transport = transport_for(broker_url)
+    app.conf.broker_heartbeat = broker_heartbeat(settings.lease_s)
     register_line_task(app)
     add_line_queues(app, [engine])
     worker.start()

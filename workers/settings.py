@@ -58,6 +58,15 @@ def celery_settings(broker_url: str | None) -> dict[str, Any]:
     return _common(memory) | (_memory() if memory else _rabbit(str(broker_url)))
 
 
+def broker_heartbeat(lease_s: float) -> int:
+    """Seconds between a line worker's signs of life to the broker: RabbitMQ hangs up after two to three of them.
+
+    About when the lease runs out. What a worker took in advance and does not work on (it hangs, its machine is cut
+    off) is in no row: only the end of its connection gives those lines to others.
+    """
+    return max(2, round(lease_s / 3))
+
+
 def _common(memory: bool) -> dict[str, Any]:
     return {
         "task_queues": (farm_queue(POST_QUEUE, memory=memory),),

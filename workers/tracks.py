@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from db.errors import StoreCorrupt, StoreMissing
-from db.records import DeliverySection, DeliveryWork, TrackRecord
+from db.records import DeliverySection, DeliveryWork, MadeTrack, TrackRecord
 from db.store import Store
 from workers.takes import set_aside
 
@@ -13,7 +13,7 @@ DELIVERED_FROM = {"mp3": "mp3", "flac": "flac", "vtt": "vtt", "m4b": "m4a"}
 """Format of a deliverable → kind of the track's file that it is made from."""
 
 
-def reusable(store: Store, track: TrackRecord, kinds: Iterable[str], formats: Collection[str]) -> bool:
+def reusable(store: Store, track: MadeTrack, kinds: Iterable[str], formats: Collection[str]) -> bool:
     """Whether a track made before serves again: all its files are in the store, and whole as far as nobody else looks.
 
     What is delivered is read and checked then: a book of which one line changed is not read twice from end to end.
@@ -25,7 +25,7 @@ def reusable(store: Store, track: TrackRecord, kinds: Iterable[str], formats: Co
     return intact(store, track, [kind for kind in wanted if kind not in checked_later])
 
 
-def intact(store: Store, track: TrackRecord, kinds: Iterable[str]) -> bool:
+def intact(store: Store, track: MadeTrack | TrackRecord, kinds: Iterable[str]) -> bool:
     """Whether all these files of a track are in the store and whole; each damaged one is moved aside.
 
     Every file is looked at, also after the first bad one: what stays under its name would be taken for stored already

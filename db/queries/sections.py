@@ -19,7 +19,7 @@ from db.queries._moves import NOTE_JOBS, NOTE_SECTIONS, PERSON, legal
 from db.queries._outbox import ask_assembly, ask_delivery
 from db.queries.holds import hold_store
 from db.queries.lines import printable
-from db.records import JobOptions, NewTrack, SectionLine, SectionWork, TrackRecord
+from db.records import JobOptions, MadeTrack, NewTrack, SectionLine, SectionWork, TrackRecord
 from db.states import JobState, LineState, SectionState
 
 CLAIM = sa.text(f"""
@@ -57,13 +57,13 @@ WHERE s.id = :id""")
 LINES = sa.text(f"""
 SELECT l.section_id, l.id AS line_id, l.position, l.key, l.character, l.text, l.spoken, l.language, l.pause_ms, l.in_ms,
        l.out_ms, l.state = '{LineState.SKIPPED}' AS skipped, t.id AS take_id, t.audio_sha256, t.samples, t.sample_rate,
-       t.voice, t.engine, t.engine_version, t.seed, l.digest, coalesce(t.findings, '[]'::jsonb) AS findings
+       t.voice, t.engine, t.engine_version, t.seed, l.digest, nullif(t.findings, '[]'::jsonb) AS findings
 FROM line l LEFT JOIN take t ON t.id = l.take_id AND l.state <> '{LineState.SKIPPED}'
 WHERE l.section_id = ANY(CAST(:ids AS bigint[]))
 ORDER BY l.section_id, l.position""")
-"""Lines of sections in order, each with its selected take."""
+"""Lines of sections in order, each with its selected take. Most takes have no findings: nothing is parsed for those."""
 
-FIND_TRACK = sa.text("SELECT * FROM track WHERE digest = :digest ORDER BY id DESC LIMIT 1")
+FIND_TRACK = sa.text("SELECT id, files FROM track WHERE digest = :digest ORDER BY id DESC LIMIT 1")
 """The newest track made of exactly these takes, pauses, title and profile."""
 
 LOCK_MINE = sa.text(f"""
@@ -188,7 +188,7 @@ def section_lines(conn: sa.Connection, section_ids: Sequence[int]) -> dict[int, 
     """Lines of sections, in order, by section id."""
     found: dict[int, list[SectionLine]] = {section_id: [] for section_id in section_ids}
     for row in conn.execute(LINES, {"ids": list(section_ids)}).mappings():
-        values = {**row, "findings": tuple(row["findings"])}
+        values = {**row, "findings": tuple(row["findings"] or ())}
         found[values.pop("section_id")].append(SectionLine(**values))
     return {section_id: tuple(lines) for section_id, lines in found.items()}
 
@@ -199,10 +199,10 @@ def renew(conn: sa.Connection, section_id: int, revision: int, session_id: uuid.
     return conn.scalar(RENEW, values) is not None
 
 
-def find_track(conn: sa.Connection, digest: str) -> TrackRecord | None:
+def find_track(conn: sa.Connection, digest: str) -> MadeTrack | None:
     """A track made of the same takes, pauses, title and profile before, if there is one."""
     row = conn.execute(FIND_TRACK, {"digest": digest}).mappings().first()
-    return None if row is None else track_record(row)
+    return None if row is None else MadeTrack(**row)
 
 
 def track_record(row: sa.RowMapping) -> TrackRecord:
@@ -219,9 +219,9 @@ def finish(conn: sa.Connection, section_id: int, revision: int, session_id: uuid
     if conn.scalar(LOCK_MINE, mine) is None:
         return False
     track_id = track if isinstance(track, int) else conn.scalar(ADD_TRACK, {"id": section_id, **_as_values(track)})
-    values = {"id": section_id, "track_id": track_id, "actor": actor(conn, session_id)}
-    job_id = conn.execute(FINISH, values).scalar_one()
-    ask_delivery(conn, list(conn.scalars(COUNT_DOWN, {"job_id": job_id, "actor": actor(conn, session_id)})))
+    who = actor(conn, session_id)
+    job_id = conn.execute(FINISH, {"id": section_id, "track_id": track_id, "actor": who}).scalar_one()
+    ask_delivery(conn, list(conn.scalars(COUNT_DOWN, {"job_id": job_id, "actor": who})))
     notify(conn)
     return True
 

@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any, Literal
 
 import jinja2
+import numpy as np
+from numpy.typing import NDArray
 
 from synthesis.deliverables.manifest import AI_STATEMENT, DRAFT_STATEMENT
 
@@ -145,18 +147,21 @@ def render_report(data: ReportData) -> str:
 
 def waveform_path(peaks: Sequence[tuple[float, float]], full_scale: float = 1.0) -> str:
     """Return the SVG path of a waveform: one upright stroke per column, at most 400 columns, y from 0 to 100."""
+    if not peaks:
+        return ""
     per_column = max(1, -(-len(peaks) // _COLUMNS))
-    strokes: list[str] = []
-    for column, at in enumerate(range(0, len(peaks), per_column)):
-        group = peaks[at : at + per_column]
-        top = _height(max(high for _, high in group) / full_scale)
-        bottom = _height(min(low for low, _ in group) / full_scale)
-        strokes.append(f"M{column} {min(top, 49)}V{max(bottom, 51)}")
-    return "".join(strokes)
+    starts = np.arange(0, len(peaks), per_column)
+    pairs = np.asarray(peaks, dtype=np.float64)
+    low = np.minimum.reduceat(pairs[:, 0], starts) / full_scale
+    high = np.maximum.reduceat(pairs[:, 1], starts) / full_scale
+    tops = np.minimum(_heights(high), 49).tolist()
+    bottoms = np.maximum(_heights(low), 51).tolist()
+    return "".join(f"M{column} {top}V{bottom}" for column, (top, bottom) in enumerate(zip(tops, bottoms, strict=True)))
 
 
-def _height(value: float) -> int:
-    return round(50 - 48 * min(max(value, -1.0), 1.0)) if math.isfinite(value) else 50
+def _heights(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    heights = np.round(50 - 48 * np.clip(values, -1.0, 1.0))
+    return np.where(np.isfinite(heights), heights, 50).astype(np.int64)
 
 
 def clock(milliseconds: int | None) -> str:

@@ -84,8 +84,11 @@ def test_a_track_is_kept_and_found_again(scratch, ready, session) -> None:
     assert rows.assemble(scratch, ready.section_ids[0], session)
     track = sections.find_track(scratch, "track")
     assert track is not None
+    assert track.files == rows.TRACK.files
+    kept = rows.row(scratch, "track", track.id)
     for field in dataclasses.fields(rows.TRACK):
-        assert getattr(track, field.name) == getattr(rows.TRACK, field.name)
+        value = getattr(rows.TRACK, field.name)
+        assert getattr(kept, field.name) == (list(value) if isinstance(value, tuple) else value)
     row = rows.row(scratch, "section", ready.section_ids[0])
     assert (row.state, row.track_id, row.session_id, row.lease_until) == ("assembled", track.id, None, None)
 

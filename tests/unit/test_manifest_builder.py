@@ -10,6 +10,7 @@ from synthesis.deliverables.manifest import (
     ManifestTrack,
     ManifestVoice,
     build_manifest,
+    manifest_text,
 )
 
 LINE = ManifestLine(
@@ -66,3 +67,18 @@ def test_watermark_payload_is_named_and_pictures_stay_out() -> None:
     assert second["watermark"] is None
     assert first["measurements"] == {"loudness_lufs": -19.0}
     assert build_manifest(DATA)["schema_version"] == 1
+
+
+def test_the_text_is_the_manifest_with_a_line_for_each_thing() -> None:
+    manifest = build_manifest(DATA)
+    text = manifest_text(manifest)
+    assert json.loads(text) == manifest
+    assert text.endswith("}\n")
+    lines = text.splitlines()
+    for entry in (*manifest["files"], *manifest["voices"], *(line for t in manifest["tracks"] for line in t["lines"])):
+        assert json.dumps(entry, ensure_ascii=False) in [line.strip().removesuffix(",") for line in lines]
+
+
+def test_the_text_of_a_manifest_with_nothing_in_it() -> None:
+    manifest = build_manifest(replace(DATA, voices=(), tracks=(), files=()))
+    assert json.loads(manifest_text(manifest)) == manifest

@@ -10,7 +10,7 @@ from celery import current_app
 
 from workers.app import add_line_queues, make_app
 from workers.contract import DEAD_EXCHANGE, DEAD_QUEUE, POST_QUEUE, line_queue
-from workers.settings import DELIVERY_LIMIT, celery_settings, dead_queue, engine_queue
+from workers.settings import DELIVERY_LIMIT, broker_heartbeat, celery_settings, dead_queue, engine_queue
 
 AMQP = "amqp://guest:guest@127.0.0.1:1//"
 
@@ -83,3 +83,8 @@ def test_queues_of_engines_are_added_once() -> None:
 def test_settings_are_made_anew_each_time() -> None:
     celery_settings(AMQP)["accept_content"].append("pickle")
     assert celery_settings(AMQP)["accept_content"] == ["json"]
+
+
+def test_the_broker_hangs_up_on_a_silent_worker_about_when_its_lease_runs_out() -> None:
+    assert broker_heartbeat(30.0) == 10
+    assert broker_heartbeat(1.0) == 2
