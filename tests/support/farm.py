@@ -33,12 +33,14 @@ ENDED = ("delivered", "failed", "cancelled")
 WORDS = ("north", "river", "candle", "seven", "harbour", "winter", "paper", "lantern")
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0, step_s: float = 0.05) -> None:
-    """Poll until the condition holds; fail naming what was waited for."""
+def wait_until(
+    condition: Callable[[], bool], what: str | Callable[[], str], timeout_s: float = 30.0, step_s: float = 0.05
+) -> None:
+    """Poll until the condition holds; fail naming what was waited for, by then."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_s:.0f} s in vain: {what}")
+            raise AssertionError(f"waited {timeout_s:.0f} s in vain: {what if isinstance(what, str) else what()}")
         time.sleep(step_s)
 
 
@@ -179,7 +181,7 @@ class Farm:
         """Wait until the job rests."""
         wait_until(
             lambda: self._state(job_id) in states,
-            f"job {job_id} in one of {states}; it is {self.describe(job_id)}",
+            lambda: f"job {job_id} in one of {states}; it is {self.describe(job_id)}",
             timeout_s,
             0.1,
         )
