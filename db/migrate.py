@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from db.errors import SchemaOutdated
 from db.models import Base
+from db.schema import revision_of
 from db.session import make_engine
 
 _ALEMBIC = threading.Lock()
@@ -61,17 +60,9 @@ def current(url: str) -> str | None:
     engine = make_engine(url, pool_size=1, application_name="voicefarm-migrate")
     try:
         with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return revision_of(connection)
     finally:
         engine.dispose()
-
-
-def require_current(connection: sa.Connection) -> None:
-    """Refuse to work on a database of another revision. Raises SchemaOutdated."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    wanted = head()
-    if found != wanted:
-        raise SchemaOutdated(found, wanted)
 
 
 def drift(url: str) -> list[str]:

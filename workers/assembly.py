@@ -7,9 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from db.digest import track_digest
 from db.queries import sections, watermarks
 from db.records import NewTrack, SectionWork
+from db.store import Store
 from synthesis.deliverables.vtt import Cue, write_vtt
 from synthesis.mastering.encode import EncodedFile, Kind, TrackTags, encode_track
 from synthesis.mastering.profiles import get_profile
@@ -18,7 +21,7 @@ from synthesis.mastering.track import MasteredTrack, WatermarkSpec, master_track
 from workers.bench import PostBench
 from workers.labels import release, tags
 from workers.takes import fetch_parts, spoken_lines
-from workers.tracks import reusable
+from workers.tracks import at_hand, reusable
 
 AUDIO_KINDS: tuple[Kind, ...] = ("flac", "mp3", "m4a")
 
@@ -27,6 +30,13 @@ def kinds_of(formats: tuple[str, ...]) -> tuple[str, ...]:
     """The per-track files a job's formats need: an M4B is joined from M4A files. FLAC is always kept: the master."""
     wanted = {"m4a" if kind == "m4b" else kind for kind in formats} | {"flac"}
     return tuple(kind for kind in (*AUDIO_KINDS, "vtt") if kind in wanted)
+
+
+def find_made(conn: sa.Connection, store: Store, work: SectionWork) -> int | None:
+    """The id of a track made from the same takes before, where a look at its files' names is enough to use it."""
+    made = sections.find_track(conn, digest_of(work))
+    kinds = kinds_of(work.options.formats)
+    return made.id if made is not None and at_hand(store, made, kinds, work.options.formats) else None
 
 
 def make_track(bench: PostBench, work: SectionWork, progress: Callable[[float], None] | None = None) -> NewTrack | int:

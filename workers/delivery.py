@@ -68,7 +68,7 @@ def _deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
 
 
 def _put(shelf: Shelf, parcel: Parcel) -> DeliveredFile:
-    if not shelf.holds(parcel.file.name, parcel.file.sha256, parcel.file.size):
+    if shelf.held(parcel.file.name, parcel.file.sha256) is None:
         shelf.put(parcel.path, parcel.file.name)
     return parcel.file
 
@@ -91,8 +91,7 @@ def _put_audio(shelf: Shelf, store: Store, work: DeliveryWork, place: Path) -> l
 
     def put_tracks(section: DeliverySection) -> list[DeliveredFile]:
         wanted = [kind for kind in TRACK_KINDS if kind in work.options.formats and kind in section.track.files]
-        parcels = (_track_parcel(store, section, len(work.sections), kind, place) for kind in wanted)
-        return [_put(shelf, parcel) for parcel in parcels]
+        return [_put_track(shelf, store, section, len(work.sections), kind, place) for kind in wanted]
 
     with ThreadPoolExecutor(SECTIONS_AT_ONCE, "deliver") as pool:
         files = [file for found in pool.map(put_tracks, sections) for file in found]
@@ -101,15 +100,20 @@ def _put_audio(shelf: Shelf, store: Store, work: DeliveryWork, place: Path) -> l
     return files
 
 
-def _track_parcel(store: Store, section: DeliverySection, count: int, kind: str, place: Path) -> Parcel:
+def _put_track(
+    shelf: Shelf, store: Store, section: DeliverySection, count: int, kind: str, place: Path
+) -> DeliveredFile:
+    """Put one file of a track in place; the store is not read for what is in place already."""
     key = section.track.files[kind]
-    path = fetch(store, key, place)
-    title = section.title or section.key
-    name = f"{kind}/{track_name(section.position, count, title)}.{kind}"
+    sha256 = key.split(".")[0]
+    name = f"{kind}/{track_name(section.position, count, section.title or section.key)}.{kind}"
     duration = None if kind == "vtt" else _duration_ms(section)
-    return Parcel(
-        path, DeliveredFile(name, kind, section.track.files[kind].split(".")[0], path.stat().st_size, duration)
-    )
+    size = shelf.held(name, sha256)
+    if size is None:
+        path = fetch(store, key, place)
+        shelf.put(path, name)
+        size = path.stat().st_size
+    return DeliveredFile(name, kind, sha256, size, duration)
 
 
 def _m4b_parcel(store: Store, work: DeliveryWork, sections: list[DeliverySection], place: Path) -> Parcel:

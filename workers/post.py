@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from enum import Enum
 
 import sqlalchemy as sa
 from billiard import current_process
@@ -18,7 +19,7 @@ from db.queries import damage, jobs, lines, sections
 from db.records import SectionWork
 from db.settings import Settings
 from synthesis.errors import SynthesisError
-from workers.assembly import make_track
+from workers.assembly import find_made, make_track
 from workers.bench import BenchHolder, PostBench
 from workers.contract import ASSEMBLE_TASK, DELIVER_TASK, MESSAGE_VERSION
 from workers.delivery import deliver
@@ -65,22 +66,37 @@ def known(task: str, version: object) -> bool:
     return False
 
 
+class Look(Enum):
+    """What a look at a section came to, when there is nothing to make."""
+
+    WAITS = "postponed"
+    SUPERSEDED = "superseded"
+    MADE = "assembled"
+
+
 def assemble_section(bench: PostBench, section_id: int, revision: int) -> None:
-    """Make one section's track and record it."""
+    """Make one section's track and record it. One that was made before is found and recorded with the claim."""
     session, lease_s = bench.session.id, bench.settings.lease_s
 
-    def look(conn: sa.Connection) -> tuple[bool, SectionWork | None]:
+    def look(conn: sa.Connection) -> SectionWork | Look:
         if sections.wait_for_store(conn, section_id, revision):
-            return True, None
-        return False, sections.claim(conn, section_id, revision, session, lease_s)
+            return Look.WAITS
+        work = sections.claim(conn, section_id, revision, session, lease_s)
+        if work is None:
+            return Look.SUPERSEDED
+        made = find_made(conn, bench.store, work)
+        if made is None:
+            return work
+        sections.finish(conn, section_id, revision, session, made)
+        return Look.MADE
 
     try:
-        waits, work = bench.transact(look)
+        work = bench.transact(look)
     except DatabaseUnavailable as error:
         log.warning("section %d was not claimed: %s", section_id, error)
         return
-    if work is None:
-        bench.counters.add("postponed" if waits else "superseded")
+    if isinstance(work, Look):
+        bench.counters.add(work.value)
         return
     log.info("assembling %s, %s (%d lines)", work.production_title, work.title or work.section_key, len(work.lines))
 

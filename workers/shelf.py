@@ -21,8 +21,8 @@ MANIFEST = "manifest.json"
 class Shelf(Protocol):
     """A place of delivery. Names are relative with '/' between folders. Every method raises DeliveryRefused."""
 
-    def holds(self, name: str, sha256: str, size: int) -> bool:
-        """Whether exactly this content is there already."""
+    def held(self, name: str, sha256: str) -> int | None:
+        """Size in bytes of exactly this content, when it is there already."""
 
     def put(self, source: Path, name: str) -> None:
         """Put a file in place, whole or not at all."""
@@ -56,11 +56,11 @@ class DirectoryShelf:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def holds(self, name: str, sha256: str, size: int) -> bool:
-        """Compare size, then content: a manifest only says what was true when it was written."""
+    def held(self, name: str, sha256: str) -> int | None:
+        """Compare the content: a manifest only says what was true when it was written."""
         path = self._root / name
         try:
-            return path.is_file() and path.stat().st_size == size and sha256_of(path) == sha256
+            return path.stat().st_size if path.is_file() and sha256_of(path) == sha256 else None
         except OSError as error:
             raise self._refused(error) from error
 
@@ -111,19 +111,26 @@ class ObjectShelf:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._listed: dict[str, dict[str, Any]] | None = None
+        """Files of the former manifest by name, read when first asked for."""
         try:
             self._fs, self._root = fsspec.core.url_to_fs(self._url)
         except (ValueError, ImportError) as error:
             raise DeliveryRefused(url, str(error)) from error
 
-    def holds(self, name: str, sha256: str, size: int) -> bool:
+    def held(self, name: str, sha256: str) -> int | None:
         """Trust size and the former manifest: reading an object back costs as much as writing it."""
-        former = self.manifest() or {}
-        listed = {entry.get("name"): entry.get("sha256") for entry in former.get("files", [])}
         try:
-            return listed.get(name) == sha256 and self._fs.info(self._at(name))["size"] == size
+            if self._listed is None:
+                former = self.manifest() or {}
+                self._listed = {entry.get("name"): entry for entry in former.get("files", [])}
+            entry = self._listed.get(name, {})
+            if entry.get("sha256") != sha256:
+                return None
+            size = int(self._fs.info(self._at(name))["size"])
+            return size if size == entry.get("size") else None
         except FileNotFoundError:
-            return False
+            return None
         except OSError as error:
             raise self._refused(error) from error
 

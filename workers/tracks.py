@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from db.errors import StoreCorrupt, StoreMissing
+from db.errors import StoreCorrupt, StoreError, StoreMissing
 from db.records import DeliverySection, DeliveryWork, MadeTrack, TrackRecord
 from db.store import Store
 from workers.takes import set_aside
@@ -16,13 +16,33 @@ DELIVERED_FROM = {"mp3": "mp3", "flac": "flac", "vtt": "vtt", "m4b": "m4a"}
 def reusable(store: Store, track: MadeTrack, kinds: Iterable[str], formats: Collection[str]) -> bool:
     """Whether a track made before serves again: all its files are in the store, and whole as far as nobody else looks.
 
-    What is delivered is read and checked then: a book of which one line changed is not read twice from end to end.
+    What is delivered is read and checked then, where it is not in place already: a book of which one line changed is
+    not read twice from end to end.
     """
-    checked_later = {DELIVERED_FROM[wanted] for wanted in formats if wanted in DELIVERED_FROM}
     wanted = list(kinds)
-    if not all(kind in track.files and store.exists(track.files[kind]) for kind in wanted):
+    return _all_there(store, track, wanted) and intact(store, track, _unread(wanted, formats))
+
+
+def at_hand(store: Store, track: MadeTrack, kinds: Iterable[str], formats: Collection[str]) -> bool:
+    """Whether a track serves again as far as a look at names tells, and nothing else has to be looked at.
+
+    Never raises for the store: what cannot be seen is not at hand.
+    """
+    wanted = list(kinds)
+    try:
+        return not _unread(wanted, formats) and _all_there(store, track, wanted)
+    except StoreError:
         return False
-    return intact(store, track, [kind for kind in wanted if kind not in checked_later])
+
+
+def _all_there(store: Store, track: MadeTrack, kinds: Iterable[str]) -> bool:
+    return all(kind in track.files and store.exists(track.files[kind]) for kind in kinds)
+
+
+def _unread(kinds: Iterable[str], formats: Collection[str]) -> list[str]:
+    """The kinds that no delivery reads."""
+    delivered = {DELIVERED_FROM[wanted] for wanted in formats if wanted in DELIVERED_FROM}
+    return [kind for kind in kinds if kind not in delivered]
 
 
 def intact(store: Store, track: MadeTrack | TrackRecord, kinds: Iterable[str]) -> bool:

@@ -96,7 +96,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 @contextlib.contextmanager
 def transaction(home: Path | None = None) -> Iterator[sa.Connection]:
     """One transaction on the farm's database, committed when the block ends without an error."""
-    from db.migrate import require_current
+    from db.schema import require_current
     from db.session import make_engine
 
     settings = load_settings(home)

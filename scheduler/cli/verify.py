@@ -45,7 +45,7 @@ def verify(
 
 
 def _look(file: Path, home: Path | None) -> dict[str, Any]:
-    from db.migrate import require_current
+    from db.schema import require_current
     from db.session import make_engine
 
     with database_url(load_settings(home)) as url:

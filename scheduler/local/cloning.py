@@ -95,7 +95,8 @@ def store_voice(
 @contextlib.contextmanager
 def _database(settings: Settings) -> Iterator[sa.Connection]:
     """A transaction on the configured database, or on this home's own, which is made if need be."""
-    from db.migrate import require_current, upgrade
+    from db.migrate import upgrade
+    from db.schema import require_current
     from db.server import EmbeddedPostgres
     from db.session import make_engine
 

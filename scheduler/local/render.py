@@ -118,7 +118,7 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
 
 def submit(settings: Settings, order: Order) -> tuple[ImportPlan, ImportResult]:
     """Store an order as a job of a running farm. Raises OrderError without one."""
-    from db.migrate import require_current
+    from db.schema import require_current
     from db.session import make_engine
 
     if settings.database_url is None:
@@ -239,8 +239,8 @@ def _voices_without_farm(settings: Settings, order: Order) -> Sequence[VoiceReco
 
 
 def _voices_of(url: str) -> Sequence[VoiceRecord]:
-    from db.migrate import require_current
     from db.queries import voices
+    from db.schema import require_current
     from db.session import make_engine
 
     database = make_engine(url, pool_size=1, application_name="voicefarm-plan")

@@ -85,6 +85,27 @@ def test_what_is_there_unchanged_is_not_written_again_and_what_went_is_removed(
     assert kept.stat().st_ino != before, "the number of tracks is in its tags: it is another file"
 
 
+def test_a_second_delivery_reads_only_what_it_has_to_put_in_place(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    out = tmp_path / "out"
+    texts = ["{dur=900} one", "{dur=900} two"]
+    with engine.begin() as conn:
+        first = fake_job(conn, texts, out, options=MP3_ONLY)
+    with running(tmp_path, database_url, engine) as pump:
+        wait_until(lambda: pump() >= 0 and job_state(engine, first.job_id) == "delivered", "the first delivery")
+        kept, spoilt = out / "mp3/01 - Chapter 1.mp3", out / "mp3/02 - Chapter 2.mp3"
+        node, whole = kept.stat().st_ino, spoilt.read_bytes()
+        spoilt.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with engine.begin() as conn:
+            second = fake_job(conn, texts, out, options=MP3_ONLY)
+        wait_until(lambda: pump() >= 0 and job_state(engine, second.job_id) == "delivered", "the second delivery")
+        with engine.connect() as conn:
+            assert conn.scalar(sa.text("SELECT count(*) FROM track")) == 2
+    assert kept.stat().st_ino == node
+    assert spoilt.read_bytes() == whole, "of the right size, but not what the manifest says"
+
+
 def test_faults_of_lines_become_their_states(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:
     texts = ["{dur=100} good", "{bad-text} x", "{nan} x", "{empty} x", "{error} x"]
     with engine.begin() as conn:
