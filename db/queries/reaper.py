@@ -123,15 +123,22 @@ UPDATE job j SET message = '', updated_at = now() FROM (
 ) picked WHERE j.id = picked.id RETURNING j.id""")
 """The same for jobs."""
 
+_POST_IDLE = f"""(SELECT coalesce(sum(capacity), 0) FROM worker_session WHERE kind = 'post' AND ended_at IS NULL)
+        > (SELECT count(*) FROM section WHERE state = '{SectionState.ASSEMBLING}')
+        + (SELECT count(*) FROM job WHERE state = '{JobState.DELIVERING}')"""
+"""A post worker has nothing to do. While all are at work what is ready waits for its turn, and its message with it."""
+
 FORGOTTEN_SECTIONS = sa.text(f"""
 UPDATE section s SET updated_at = now() FROM (
     SELECT id FROM section r
-    WHERE r.state = '{SectionState.READY}' AND r.message = ''
+    WHERE r.state = '{SectionState.READY}' AND r.message = '' AND {_POST_IDLE}
       AND r.updated_at < now() - make_interval(secs => :timeout_s)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.task = '{ASSEMBLE_TASK}' AND o.args -> 1 = to_jsonb(r.id))
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ) picked WHERE s.id = picked.id RETURNING s.id""")
-"""Sections ready for long whose message is not in the outbox; the clock starts again for each.
+"""Sections ready for long whose message is not in the outbox, while somebody could make them.
+
+The clock starts again for each.
 
 Those that wait for the store are left out: the end of its hold asks for them.
 """
@@ -139,7 +146,7 @@ Those that wait for the store are left out: the end of its hold asks for them.
 FORGOTTEN_JOBS = sa.text(f"""
 UPDATE job j SET updated_at = now() FROM (
     SELECT id FROM job r
-    WHERE r.state = '{JobState.READY}' AND r.message = ''
+    WHERE r.state = '{JobState.READY}' AND r.message = '' AND {_POST_IDLE}
       AND r.updated_at < now() - make_interval(secs => :timeout_s)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.task = '{DELIVER_TASK}' AND o.args -> 1 = to_jsonb(r.id))
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
@@ -251,7 +258,7 @@ def reap_post(conn: sa.Connection) -> int:
 
 
 def reconcile_post(conn: sa.Connection, queue_timeout_s: float) -> int:
-    """Ask again for assemblies and deliveries that nobody took for ``queue_timeout_s``; returns how many."""
+    """Ask again for assemblies and deliveries that idle post workers left for ``queue_timeout_s``; returns how many."""
     values = {"timeout_s": queue_timeout_s}
     sections = list(conn.scalars(FORGOTTEN_SECTIONS, values))
     jobs = list(conn.scalars(FORGOTTEN_JOBS, values))

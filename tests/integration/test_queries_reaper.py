@@ -145,6 +145,7 @@ def test_post_work_nobody_took_is_asked_for_again(scratch, session) -> None:
     waiting, made = rows.add_farm(scratch, (1,)), rows.add_farm(scratch, (1,))
     rows.render_all(scratch, session)
     rows.assemble(scratch, made.section_ids[0], session)
+    rows.start_session(scratch, name="post/0", kind="post", capacity=1)
     age(scratch, "UPDATE section SET updated_at = now() - interval '61 s'")
     age(scratch, "UPDATE job SET updated_at = now() - interval '61 s'")
     assert reaper.reconcile_post(scratch, 60) == 0  # their messages are still in the outbox
@@ -154,6 +155,20 @@ def test_post_work_nobody_took_is_asked_for_again(scratch, session) -> None:
     assert rows.messages(scratch, "voicefarm.deliver") == [[1, made.job_id, 1]]
     age(scratch, "DELETE FROM outbox")
     assert reaper.reconcile_post(scratch, 60) == 0  # the clock started again
+
+
+def test_post_work_that_waits_for_its_turn_is_not_asked_for_twice(scratch, session) -> None:
+    first, second = rows.add_farm(scratch, (1,)), rows.add_farm(scratch, (1,))
+    rows.render_all(scratch, session)
+    age(scratch, "UPDATE section SET updated_at = now() - interval '61 s'")
+    age(scratch, "DELETE FROM outbox")
+    assert reaper.reconcile_post(scratch, 60) == 0, "nobody is there who could make it"
+    post = rows.start_session(scratch, name="post/0", kind="post", capacity=1)
+    assert sections.claim(scratch, first.section_ids[0], 1, post, 30) is not None
+    assert reaper.reconcile_post(scratch, 60) == 0, "the only post worker is at work"
+    rows.start_session(scratch, name="post/1", kind="post", capacity=1)
+    assert reaper.reconcile_post(scratch, 60) == 1
+    assert rows.messages(scratch, "voicefarm.assemble") == [[1, second.section_ids[0], 1]]
 
 
 def test_wrong_counters_are_put_right_and_shouted_about(scratch, session, caplog) -> None:

@@ -217,6 +217,7 @@ def test_a_damaged_track_is_made_again_and_only_it(scratch, made, session) -> No
 @pytest.mark.parametrize("times", [1, 4])
 def test_a_track_the_store_refused_waits_for_the_end_of_its_hold(scratch, ready, session, times) -> None:
     section = ready.section_ids[0]
+    rows.start_session(scratch, name="post/0", kind="post", capacity=1)
     for _ in range(times):
         revision = rows.revision(scratch, "section", section)
         assert sections.claim(scratch, section, revision, session, 30) is not None
