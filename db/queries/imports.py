@@ -19,7 +19,6 @@ import sqlalchemy as sa
 
 from db.errors import BadPlan, InvalidTransition, NotFound
 from db.locks import lock_title
-from db.models import Job, Script
 from db.notify import notify
 from db.queries._moves import PERSON
 from db.queries._outbox import ask_assembly
@@ -59,6 +58,16 @@ FROM unnest(CAST(:digests AS text[])) w(digest) JOIN take t ON t.digest = w.dige
 """The newest take of each digest, and whether it is flagged and still waits for a person's verdict."""
 
 _VOICES = sa.text("SELECT id FROM voice WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+_SCRIPT = sa.text("""
+INSERT INTO script (production_id, revision, source_name, source_sha256, format, digest)
+VALUES (:production_id, :revision, :source_name, :source_sha256, :format, :digest) RETURNING id
+""")
+
+_JOB = sa.text("""
+INSERT INTO job (production_id, script_id, waiting, out_url, profile, options)
+VALUES (:production_id, :script_id, :waiting, :out_url, :profile, CAST(:options AS jsonb)) RETURNING id
+""")
 
 _SECTIONS = sa.text("""
 INSERT INTO section (production_id, script_id, job_id, position, key, kind, title, state, revision, waiting)
@@ -153,28 +162,26 @@ def _cancel_older(conn: sa.Connection, production_id: int) -> None:
 
 def _start(conn: sa.Connection, plan: ImportPlan, production_id: int, revision: int) -> ImportResult:
     script_id = conn.execute(
-        sa.insert(Script)
-        .values(
-            production_id=production_id,
-            revision=revision,
-            source_name=plan.source_name,
-            source_sha256=plan.source_sha256,
-            format=plan.format,
-            digest=plan.digest,
-        )
-        .returning(Script.id)
+        _SCRIPT,
+        {
+            "production_id": production_id,
+            "revision": revision,
+            "source_name": plan.source_name,
+            "source_sha256": plan.source_sha256,
+            "format": plan.format,
+            "digest": plan.digest,
+        },
     ).scalar_one()
     job_id = conn.execute(
-        sa.insert(Job)
-        .values(
-            production_id=production_id,
-            script_id=script_id,
-            waiting=len(plan.sections),
-            out_url=plan.out_url,
-            profile=plan.profile,
-            options=plan.options.model_dump(mode="json"),
-        )
-        .returning(Job.id)
+        _JOB,
+        {
+            "production_id": production_id,
+            "script_id": script_id,
+            "waiting": len(plan.sections),
+            "out_url": plan.out_url,
+            "profile": plan.profile,
+            "options": plan.options.model_dump_json(),
+        },
     ).scalar_one()
     takes = _known_takes(conn, plan, production_id)
     sections = _add_sections(conn, plan, takes, production_id, script_id, job_id)

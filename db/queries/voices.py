@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from db.errors import NotFound
-from db.models import Consent, Voice
 from db.notify import notify
 from db.queries.holds import release_voice
 from db.records import VoiceRecord
@@ -34,6 +33,21 @@ _NAMED = sa.text(
     "AND (CAST(:version AS bigint) IS NULL OR v.version = :version) ORDER BY v.version DESC LIMIT 1"
 )
 _BY_ID = sa.text(f"SELECT {_COLUMNS} FROM voice v WHERE v.id = :id")
+_VERSIONS = sa.text("SELECT id, version, digest FROM voice WHERE name = :name")
+_ADD = sa.text(
+    "INSERT INTO voice (name, version, engine, engine_version, languages, parameters, description, digest) "
+    "VALUES (:name, :version, :engine, :engine_version, :languages, :parameters, :description, :digest) RETURNING id"
+).bindparams(sa.bindparam("languages", type_=JSONB), sa.bindparam("parameters", type_=JSONB))
+_PROLONG = sa.text(
+    "UPDATE consent SET expires_at = :expires_at WHERE voice_id = :voice_id AND kind = :kind AND holder = :holder "
+    "AND evidence = :evidence RETURNING id"
+)
+_CONSENT = sa.text(
+    "INSERT INTO consent (voice_id, kind, holder, evidence, expires_at) "
+    "VALUES (:voice_id, :kind, :holder, :evidence, :expires_at) RETURNING id"
+)
+_THERE = sa.text("SELECT true FROM voice WHERE id = :id")
+_REVOKE = sa.text("UPDATE consent SET revoked_at = now() WHERE voice_id = :id AND revoked_at IS NULL")
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('voicefarm.voice:' || :name, 0))")
 _TELL = sa.text(
     "UPDATE voice SET languages = :languages, description = :description, parameters = :parameters WHERE id = :id "
@@ -64,24 +78,24 @@ def upsert_voice(
     of the parameters is not in the digest (where files are) do not change the sound and are brought up to date.
     """
     conn.execute(_LOCK, {"name": name})
-    known = conn.execute(sa.select(Voice.id, Voice.version, Voice.digest).where(Voice.name == name)).all()
+    known = conn.execute(_VERSIONS, {"name": name}).all()
     for row in known:
         if row.digest == digest:
             told = {"languages": list(languages), "description": description, "parameters": dict(parameters)}
             conn.execute(_TELL, {"id": row.id, **told})
             return int(row.id)
     taken = {row.version for row in known}
-    statement = sa.insert(Voice).values(
-        name=name,
-        version=version if version not in taken else max(taken) + 1,
-        engine=engine,
-        engine_version=engine_version,
-        languages=list(languages),
-        parameters=dict(parameters),
-        description=description,
-        digest=digest,
-    )
-    return int(conn.execute(statement.returning(Voice.id)).scalar_one())
+    values = {
+        "name": name,
+        "version": version if version not in taken else max(taken) + 1,
+        "engine": engine,
+        "engine_version": engine_version,
+        "languages": list(languages),
+        "parameters": dict(parameters),
+        "description": description,
+        "digest": digest,
+    }
+    return int(conn.execute(_ADD, values).scalar_one())
 
 
 def ensure_consent(
@@ -98,24 +112,19 @@ def ensure_consent(
     decided. A new consent has other evidence.
     """
     conn.execute(_LOCK, {"name": f"consent {voice_id}"})
-    same = (Consent.voice_id == voice_id, Consent.kind == kind, Consent.holder == holder, Consent.evidence == evidence)
-    consent = conn.scalar(sa.update(Consent).where(*same).values(expires_at=expires_at).returning(Consent.id))
+    values = {"voice_id": voice_id, "kind": kind, "holder": holder, "evidence": evidence, "expires_at": expires_at}
+    consent = conn.scalar(_PROLONG, values)
     if consent is None:
-        values = {"voice_id": voice_id, "kind": kind, "holder": holder, "evidence": evidence, "expires_at": expires_at}
-        consent = conn.execute(sa.insert(Consent).values(values).returning(Consent.id)).scalar_one()
+        consent = conn.execute(_CONSENT, values).scalar_one()
     release_voice(conn, voice_id)
     return int(consent)
 
 
 def revoke_consent(conn: sa.Connection, voice_id: int) -> int:
     """Revoke every consent of a voice from now on; returns how many were live. Raises NotFound for an unknown voice."""
-    if conn.scalar(sa.select(Voice.id).where(Voice.id == voice_id)) is None:
+    if conn.scalar(_THERE, {"id": voice_id}) is None:
         raise NotFound("voice", voice_id)
-    revoked = conn.execute(
-        sa.update(Consent)
-        .where(Consent.voice_id == voice_id, Consent.revoked_at.is_(None))
-        .values(revoked_at=sa.func.now())
-    )
+    revoked = conn.execute(_REVOKE, {"id": voice_id})
     notify(conn)
     return revoked.rowcount
 
