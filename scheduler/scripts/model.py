@@ -130,5 +130,9 @@ class ReadOptions:
     """A spine file the navigation does not name continues the section before it."""
     speaker_labels: bool = True
     """Take ``NAME:`` and ``[NAME]`` at the start of a cue as its character."""
+    frame_rate: Fraction | None = None
+    """Frames per second, exact (30000/1001 for 29.97), for timecodes that count frames; over what the file says."""
+    columns: Mapping[str, str] = field(default_factory=nothing)
+    """Our field → header of the sheet's column, where the header is none that is known."""
     max_file_bytes: int = MAX_FILE_BYTES
     max_source_line_chars: int = MAX_LINE_CHARS
