@@ -62,7 +62,7 @@ class RenderedLine:
     audio: Audio | None
     error: SynthesisError | None
     render_ms: int = 0
-    """Wall time from admission to result, in milliseconds."""
+    """Engine time, in milliseconds: of each step the line was in, its part of the batch. The worker measures it."""
     findings: tuple[Finding, ...] = ()
     """What only the engine can know about its take; 'note' for what is recorded and needs nobody's ear."""
 

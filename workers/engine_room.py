@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from synthesis.engine import Engine, LineRequest, RenderedLine, ReportsProgress
 from synthesis.errors import EngineOutOfMemory, SynthesisError
@@ -53,6 +54,10 @@ class EngineRoom:
         self._changed = threading.Condition()
         self._stopping = False
         self._in_flight: dict[int, LineRequest] = {}
+        self._share_s = 0.0
+        """Engine time of a line that was in every step so far: each step counts for its part of the batch."""
+        self._share_before: dict[int, float] = {}
+        """The same when each line in flight was admitted."""
         self._loaded: set[str] = set()
         self._limit = engine.capacity
         self._since_oom = 0
@@ -126,6 +131,7 @@ class EngineRoom:
         if not batch:
             return
         self._in_flight |= {request.line_id: request for request in batch}
+        self._share_before |= dict.fromkeys((request.line_id for request in batch), self._share_s)
         self._engine.submit(batch)
         self._progress_at = self._clock()
 
@@ -162,7 +168,9 @@ class EngineRoom:
 
     def _advance(self) -> None:
         together = len(self._in_flight)
+        began = self._clock()
         results = self._engine.step()
+        self._share_s += (self._clock() - began) / together
         if not results:
             self._note_work()
             return
@@ -170,10 +178,11 @@ class EngineRoom:
         again: list[LineRequest] = []
         for result in results:
             request = self._in_flight.pop(result.line_id)
+            spent_s = self._share_s - self._share_before.pop(result.line_id)
             if isinstance(result.error, EngineOutOfMemory) and together > 1:
                 again.append(request)
             else:
-                self._on_result(request, result)
+                self._on_result(request, replace(result, render_ms=round(spent_s * 1000)))
         if again:
             self._shrink(together, again)
         else:

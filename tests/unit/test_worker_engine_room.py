@@ -269,3 +269,24 @@ def test_an_idle_engine_is_not_a_stalled_one() -> None:
         now[0] = 1e6
         room.check_progress()
     assert exits == []
+
+
+def test_a_line_is_charged_its_part_of_the_steps_it_was_in() -> None:
+    now = [0.0]
+
+    class Slow(FakeEngine):
+        def step(self) -> list[RenderedLine]:
+            now[0] += 0.3
+            return super().step()
+
+    engine, results = Slow(4), Results()
+    room = EngineRoom(engine, results, Counters(), watchdog_s=3600, clock=lambda: now[0])
+    room.submit([request(1), request(2), request(3)])
+    room.start()
+    results.wait_for(3)
+    assert {result.render_ms for result in results.by_line.values()} == {100}
+    room.submit([request(4)])
+    results.wait_for(4)
+    assert results.by_line[4].render_ms == 300
+    room.stop_admitting()
+    assert room.close(10)
