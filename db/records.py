@@ -234,6 +234,23 @@ class SectionWork:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How one voice spoke one language in the takes there are."""
+
+    voice: str
+    """name@version."""
+    language: str
+    """Primary tag."""
+    lines: int
+    chars_per_s: float
+    """Characters of spoken text per second of speech."""
+    render_per_audio: float
+    """Engine time per time of speech: 0.1 is ten times real time. 0 where nobody measured."""
+    spread: float
+    """Standard deviation of a line's length from what its characters say, as a part of the mean length."""
+
+
+@dataclass(frozen=True, slots=True)
 class MadeTrack:
     """What is needed to see whether a track in the store serves again."""
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from db.errors import NotFound
 from db.failures import decide
-from db.queries import lines, status
+from db.queries import lines, pace, status
 from db.records import FailedLine
 from db.states import FailureClass, LineState
 
@@ -131,3 +131,23 @@ def test_what_is_not_there(scratch) -> None:
         status.latest_job(scratch, "no-such")
     assert status.sections(scratch, 999) == []
     assert status.deliverables(scratch, 999) == []
+
+
+def test_paces_are_learnt_from_takes_by_voice_and_language(scratch) -> None:
+    voice = rows.add_voice(scratch, "pacer")
+    rows.add_farm(scratch, (4,), voice_id=voice)
+    scratch.execute(sa.text("UPDATE line SET spoken = repeat('x', 20), language = 'en-GB'"))
+    assert len(rows.render_all(scratch, rows.start_session(scratch))) == 4
+    scratch.execute(
+        sa.text(
+            "UPDATE take SET samples = CASE line_id % 2 WHEN 0 THEN 48000 ELSE 96000 END, sample_rate = 48000, "
+            "render_ms = 300, voice = 'pacer@1'"
+        )
+    )
+    (found,) = pace.paces(scratch)
+    assert (found.voice, found.language, found.lines) == ("pacer@1", "en", 4)
+    assert found.chars_per_s == pytest.approx(80 / 6)
+    assert found.render_per_audio == pytest.approx(1.2 / 6)
+    assert found.spread == pytest.approx(0.5 / 1.5)
+    scratch.execute(sa.text("UPDATE line SET digest = 'changed'"))
+    assert pace.paces(scratch) == [], "what was rendered for another text says nothing of this one"
