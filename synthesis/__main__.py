@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 USAGE = """usage: python -m synthesis COMMAND …
 
-  say "TEXT" --s1 … --s2 … --hubert … --ref … --ref-text … --ref-lang … -o out.wav
+  say "TEXT" --s1 … --s2 … --hubert … --ref … --ref-text … -o out.wav
       say a text in a cloned voice
   parity --vectors DIR [--json] [--only GLOB]
       compare our networks with recorded results of the reference implementation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from synthesis.engine import LineRequest, RenderedLine, VoiceSpec
 from synthesis.errors import EngineError, SynthesisError
 from synthesis.gptsovits.registering import ClipFiles, find_models, languages_of, make_voice
 from synthesis.gptsovits.voice import ENGINE, LANGUAGES, SamplingNumbers, Voice
+from synthesis.text.segmentation import stretches
 
 OK, FAILED = 0, 2
 
@@ -34,11 +36,11 @@ def arguments() -> argparse.ArgumentParser:
     voice = parser.add_argument_group("voice")
     voice.add_argument("--ref", type=Path, required=True, help="the clip: 3 to 10 s of one person speaking")
     voice.add_argument("--ref-text", required=True, help="what is said in the clip, word for word")
-    voice.add_argument("--ref-lang", required=True, choices=(*LANGUAGES, "auto"), help="the clip's language")
+    voice.add_argument("--ref-lang", default="auto", choices=(*LANGUAGES, "auto"), help="the clip's language (auto)")
     voice.add_argument(
         "--also", type=Path, action="append", default=[], help="another clip of the speaker (repeatable)"
     )
-    voice.add_argument("--language", choices=LANGUAGES, help="the text's language; the clip's if left out")
+    voice.add_argument("--language", choices=LANGUAGES, help="the text's language; told by its letters if left out")
     voice.add_argument("--seed", type=int, default=0, help="another number is another take (default 0)")
     voice.add_argument("--rate", type=float, default=1.0, help="1.2 is faster, 0.8 slower")
     voice.add_argument("--rerolls", type=int, default=2, help="how often a suspicious take is drawn anew")
@@ -68,7 +70,7 @@ def _say(options: argparse.Namespace) -> int:
 
     voice = _voice(options)
     spec = VoiceSpec("say", 1, ENGINE, languages_of(voice), voice.to_parameters())
-    language = options.language or ("en" if options.ref_lang == "auto" else options.ref_lang)
+    language = options.language or language_told(options.text)
     request = LineRequest(1, options.text, language, spec, options.seed, {"rate": options.rate})
     engine = make_engine(ENGINE, capacity=1, device=options.device)
     try:
@@ -90,6 +92,15 @@ def _say(options: argparse.Namespace) -> int:
     seconds = result.audio.duration_ms / 1000
     sys.stdout.write(f"{options.out}: {seconds:.2f} s in {took_s:.2f} s ({seconds / took_s:.1f} x real time)\n")
     return OK
+
+
+def language_told(text: str) -> str:
+    """The language of a text as its letters tell it; Latin words beside other letters are words in that language."""
+    shares: Counter[str] = Counter()
+    for stretch in stretches(text, "auto"):
+        shares[stretch.language] += sum(not char.isascii() and char.isalpha() for char in stretch.text)
+    told = [language for language, letters in shares.most_common() if language != "en" and letters]
+    return told[0] if told else "en"
 
 
 def _voice(options: argparse.Namespace) -> Voice:

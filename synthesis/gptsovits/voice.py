@@ -170,7 +170,8 @@ def content_sha256(path: Path) -> str:
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
     except OSError as error:
-        raise VoiceMissing(str(path), error.strerror or str(error)) from error
+        cure = "name a file or folder that is there; `voicefarm models fetch` gets the pretrained ones"
+        raise VoiceMissing(str(path), f"{error.strerror or error}; {cure}") from error
     return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from synthesis.errors import VoiceMissing
 from synthesis.gptsovits.checkpoints.states import load_state
 from synthesis.gptsovits.errors import BadConfig, ModelUnknown, WrongShape, WrongTensors
 from synthesis.gptsovits.s1.linear import build, exact_in_half, has_fbgemm
@@ -38,9 +39,11 @@ def directory_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def directory_config(path: str | Path) -> Mapping[str, Any]:
-    """Settings of the network in a folder. Raises BadConfig, OSError."""
+    """Settings of the network in a folder. Raises VoiceMissing without config.json, BadConfig, OSError."""
     try:
         settings = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise VoiceMissing(str(path), "the folder has no config.json; give it as Hugging Face keeps it") from None
     except ValueError as error:
         raise BadConfig("config.json", f"is no JSON ({error})") from error
     if not isinstance(settings, dict):

@@ -15,6 +15,7 @@ from nano_voice import Nano, line, nano_voice, render, s1_file, s2_file
 
 from synthesis.engine import ReportsProgress
 from synthesis.errors import EngineDied, EngineOutOfMemory, LanguageUnsupported, TextError
+from synthesis.gptsovits import say
 from synthesis.gptsovits.engine import GptSovitsEngine
 from synthesis.gptsovits.errors import CodesNotFinite, LineOverdue
 from synthesis.gptsovits.lines import segment_seed
@@ -357,7 +358,7 @@ def test_say_writes_a_file(nano: Nano, tmp_path: Path, capsys: pytest.CaptureFix
 
     out = tmp_path / "out.flac"
     models = ["--s1", str(nano.models.s1), "--s2", str(nano.models.s2), "--hubert", str(nano.models.hubert)]
-    clip = ["--ref", str(nano.clip.audio), "--ref-text", nano.clip.text, "--ref-lang", "en"]
+    clip = ["--ref", str(nano.clip.audio), "--ref-text", nano.clip.text]
     assert main(["say", TEXTS[0], *models, *clip, "-o", str(out)]) == 0
     assert "real time" in capsys.readouterr().out
     assert out.stat().st_size > 1000
@@ -451,3 +452,18 @@ def test_memory_that_runs_out_again_is_not_tried_soon(nano: Nano, monkeypatch: p
             steps[-1] += 1
     assert steps[1] > steps[0] >= 20
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Good morning.", "en"),
+        ("今天天气很好。", "zh"),
+        ("きょうは寒いです。", "ja"),
+        ("오늘은 춥다.", "ko"),
+        ("我用 Python 写程序", "zh"),
+        ("12", "en"),
+    ],
+)
+def test_the_language_of_a_text_is_told_by_its_letters(text: str, language: str) -> None:
+    assert say.language_told(text) == language
