@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from db.digest import line_digest, script_digest, seed_for
 from db.records import ImportPlan, JobOptions, PlannedLine, PlannedSection, VoiceRecord
 from scheduler.casting import Casting
+from scheduler.lexicon import Lexicon, Speaking
 from scheduler.scripts.errors import ScriptEmpty, ScriptUnreadable
 from scheduler.scripts.model import Boundary, ScriptDocument, ScriptLine, ScriptSection
 
@@ -26,7 +28,7 @@ PAUSES_MS: Mapping[Boundary, int] = MappingProxyType(
 )
 """Silence after a line, in milliseconds, by what follows it."""
 
-_NO_DIRECTION: Mapping[str, str] = {}
+_NO_DIRECTION: Mapping[str, str | float] = {}
 """Shared by lines without one: a plan has a hundred thousand of them."""
 _BLOCK_BYTES = 1024 * 1024
 
@@ -56,13 +58,15 @@ def make_plan(
     priority: int = 0,
     title: str | None = None,
     pauses: Mapping[Boundary, int] = PAUSES_MS,
+    lexicon: Lexicon | None = None,
 ) -> ImportPlan:
     """Plan the render of a script. Raises ScriptEmpty when it has no line that is spoken.
 
     Lines that are not speech stay out of the plan. The seed of a line comes from the production, the character and the
-    words, not from where the line stands, so that moving a line or a chapter changes no digest.
+    words, not from where the line stands, so that moving a line or a chapter changes no digest; nor from the lexicon,
+    so that an entry changes the digests of the lines it is spoken in, and of no other.
     """
-    planner = _Planner(slug, casting, pauses)
+    planner = _Planner(slug, source_name, casting, pauses, lexicon or Lexicon(()))
     sections = tuple(planned for section in document.sections if (planned := planner.section(section)) is not None)
     if not sections:
         raise ScriptEmpty(source_name, "", "has no line that is spoken, only sounds")
@@ -102,8 +106,12 @@ def _section_digest(section: PlannedSection) -> str:
 class _Planner:
     """Plans the sections of one script; counts equal lines so that each has its own seed."""
 
-    def __init__(self, slug: str, casting: Casting, pauses: Mapping[Boundary, int]) -> None:
+    def __init__(
+        self, slug: str, file: str, casting: Casting, pauses: Mapping[Boundary, int], lexicon: Lexicon
+    ) -> None:
         self._slug = slug
+        self._file = file
+        self._lexicon = lexicon
         self._casting = casting
         self._pauses = pauses
         self._seen: Counter[tuple[str, str]] = Counter()
@@ -119,9 +127,10 @@ class _Planner:
     def _line(self, line: ScriptLine, *, last: bool) -> PlannedLine:
         voice = self._casting.voice_of(line)
         character = self._casting.name_of(line)
-        spoken = line.said
-        self._seen[character, spoken] += 1
-        seed = seed_for(self._slug, character, spoken, str(self._seen[character, spoken]))
+        self._seen[character, line.said] += 1
+        seed = seed_for(self._slug, character, line.said, str(self._seen[character, line.said]))
+        spoken = self._lexicon.applied(line.said, line.language, Speaking(self._slug, character, voice.name))
+        direction = _direction(line, self._file)
         return PlannedLine(
             key=line.key,
             kind=line.kind,
@@ -133,10 +142,10 @@ class _Planner:
             voice_id=voice.id,
             engine=voice.engine,
             seed=seed,
-            digest=_digest(line, spoken, voice, seed),
+            digest=_digest(line, spoken, direction, voice, seed),
             in_ms=line.in_ms,
             out_ms=line.out_ms,
-            direction=dict(line.direction) if line.direction else _NO_DIRECTION,
+            direction=direction,
         )
 
     def _pause(self, line: ScriptLine, *, last: bool) -> int:
@@ -145,7 +154,25 @@ class _Planner:
         return self._pauses["section"] if last else self._pauses[line.boundary]
 
 
-def _digest(line: ScriptLine, spoken: str, voice: VoiceRecord, seed: int) -> str:
-    return line_digest(
-        spoken, line.language, voice.digest, dict(line.direction), voice.engine, voice.engine_version, seed
-    )
+def _direction(line: ScriptLine, file: str) -> Mapping[str, str | float]:
+    """A line's direction as engines take it: its rate is a number there."""
+    if not line.direction:
+        return _NO_DIRECTION
+    if "rate" not in line.direction:
+        return dict(line.direction)
+    return {**line.direction, "rate": _rate(line, file)}
+
+
+def _rate(line: ScriptLine, file: str) -> float:
+    stated = line.direction["rate"]
+    try:
+        rate = float(stated)
+    except ValueError:
+        rate = math.nan
+    if not math.isfinite(rate):
+        raise ScriptUnreadable(file, line.place, f"the rate {stated!r} is no number; write such as 0.9")
+    return rate
+
+
+def _digest(line: ScriptLine, spoken: str, direction: Mapping[str, str | float], voice: VoiceRecord, seed: int) -> str:
+    return line_digest(spoken, line.language, voice.digest, dict(direction), voice.engine, voice.engine_version, seed)

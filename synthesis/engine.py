@@ -42,7 +42,7 @@ class LineRequest:
 
     line_id: int
     text: str
-    """As spoken: normalised, no markup. Never empty."""
+    """As spoken: no markup but pauses and readings in the line (docs/text.md). Never empty."""
     language: str
     """BCP 47 tag."""
     voice: VoiceSpec

@@ -15,7 +15,7 @@ _SCENE = re.compile(r"[\s*＊#＃~～•·⁂❦❧☙◇◆○●□■✦✧�
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of text with one language and one speaker."""
+    """A run of text with one language, one speaker and one direction; or, without text, a point between runs."""
 
     text: str
     spoken: str | None = None
@@ -24,6 +24,19 @@ class Piece:
     """Where it differs from the block's."""
     character: str | None = None
     """Who says it; None is the narrator."""
+    direction: tuple[tuple[str, str], ...] = ()
+    """How it is said, as pairs of ScriptLine.direction."""
+    pause_ms: int | None = None
+    """Of a point: a silence here, in milliseconds."""
+    reaction: str = ""
+    """Of a point: a sound that the speaker makes here."""
+    mark: str = ""
+    """Of a point: its name."""
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it has no text and stands between runs that have."""
+        return not self.text
 
 
 LINE_BREAK = Piece("\u2028")
@@ -71,9 +84,13 @@ def tidy(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     for piece in pieces:
         if piece is LINE_BREAK:
             _end_space(done)
-            if done and done[-1] is not LINE_BREAK:
+            last = _last_run(done)
+            if last is not None and done[last] is not LINE_BREAK:
                 done.append(LINE_BREAK)
             spaced = True
+            continue
+        if piece.is_point and (piece.pause_ms is not None or piece.reaction or piece.mark):
+            done.append(piece)
             continue
         text = clean(piece.text)
         if spaced:
@@ -83,21 +100,30 @@ def tidy(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
         spoken = None if piece.spoken is None else clean(piece.spoken).strip()
         done.append(replace(piece, text=text, spoken=spoken) if text != piece.text or spoken != piece.spoken else piece)
         spaced = text.endswith(" ")
-    while done and done[-1] is LINE_BREAK:
-        done.pop()
-    _end_space(done)
-    while done and done[-1] is LINE_BREAK:
-        done.pop()
+    while (last := _last_run(done)) is not None:
+        if done[last] is LINE_BREAK:
+            done.pop(last)
+        elif not _end_space(done):
+            break
     return tuple(done)
 
 
-def _end_space(done: list[Piece]) -> None:
-    if done and done[-1] is not LINE_BREAK and done[-1].text.endswith(" "):
-        text = done[-1].text.rstrip(" ")
-        if text:
-            done[-1] = replace(done[-1], text=text)
-        else:
-            done.pop()
+def _end_space(done: list[Piece]) -> bool:
+    """Take the space off the end of the last run; whether there was one."""
+    last = _last_run(done)
+    if last is None or done[last] is LINE_BREAK or not done[last].text.endswith(" "):
+        return False
+    text = done[last].text.rstrip(" ")
+    if text:
+        done[last] = replace(done[last], text=text)
+    else:
+        done.pop(last)
+    return True
+
+
+def _last_run(done: list[Piece]) -> int | None:
+    """Where the last piece that has text is: points may follow it."""
+    return next((at for at in range(len(done) - 1, -1, -1) if not done[at].is_point), None)
 
 
 def plain_block(text: str, language: str, place: str, *, heading: bool = False, level: int = 0) -> Block:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 
 from scheduler.scripts.blocks import LINE_BREAK, Block, Piece, SceneBreak, is_scene_break
 from scheduler.scripts.errors import ScriptEmpty, ScriptTooLarge
 from scheduler.scripts.keys import LineKeys, SectionKeys
-from scheduler.scripts.model import Boundary, ReadOptions, Rejection, ScriptLine, ScriptSection
+from scheduler.scripts.model import Boundary, ReadOptions, Rejection, ScriptLine, ScriptSection, nothing
 from scheduler.scripts.segmentation import join_short, sentences, speakable, split
 
 Item = Block | SceneBreak
@@ -58,23 +58,26 @@ class Builder:
         return tuple(built)
 
     def _lines(self, section: str, items: Sequence[Item]) -> tuple[ScriptLine, ...]:
-        lines: list[ScriptLine] = []
+        lines = _Lines()
         for item in items:
             if isinstance(item, SceneBreak) or is_scene_break(item.text):
-                _end(lines, "scene")
+                _end(lines.done, "scene")
                 continue
-            new = list(self._block_lines(section, item))
-            if not new:
+            self._check_length(item)
+            before = len(lines.done)
+            parts = list(_block_parts(item, self._options.max_line_chars))
+            if item.heading and any(part.text for _, part in parts):
+                _end(lines.done, "heading")
+            for manner, part in parts:
+                lines.add(self._line(section, manner, part, item.place), part)
+            if len(lines.done) > before:
+                _end(lines.done, "heading" if item.heading else "paragraph")
+            elif not parts:
                 self.rejected.append(Rejection(item.place, f"nothing speakable in {_short(item.text)!r}"))
-                continue
-            if item.heading:
-                _end(lines, "heading")
-            _end(new, "heading" if item.heading else "paragraph")
-            lines.extend(new)
-        _end(lines, "section", over=True)
-        return tuple(lines)
+        _end(lines.done, "section", over=True)
+        return tuple(lines.done)
 
-    def _block_lines(self, section: str, block: Block) -> Iterator[ScriptLine]:
+    def _check_length(self, block: Block) -> None:
         if len(block.text) > self._options.max_source_line_chars:
             raise ScriptTooLarge(
                 self._file,
@@ -82,55 +85,143 @@ class Builder:
                 f"a paragraph of {len(block.text):,} characters, more than {self._options.max_source_line_chars:,}; "
                 "set paragraphs apart by empty lines",
             )
-        for speaker, group in groupby(_with_breaks(block.pieces), key=lambda piece: piece.character):
-            for text, spoken, language in _spoken_parts(list(group), block.language, self._options.max_line_chars):
-                yield ScriptLine(
-                    key=self._line_keys.of_text(section, text),
-                    text=text,
-                    spoken=spoken if spoken != text else "",
-                    language=language,
-                    characters=(speaker,) if speaker else (),
-                    place=block.place,
-                )
+
+    def _line(self, section: str, manner: Piece, part: _Part, place: str) -> ScriptLine | None:
+        """The line of a part; None for one that has no words and no sound."""
+        reaction = ", ".join(part.reactions)
+        text = part.text or reaction
+        if not text:
+            return None
+        direction = dict(manner.direction) | ({"reaction": reaction} if reaction else {})
+        return ScriptLine(
+            key=self._line_keys.of_text(section, text),
+            text=text,
+            spoken=part.spoken if part.spoken != text else "",
+            language=part.language,
+            kind="speech" if part.text else "reaction",
+            characters=(manner.character,) if manner.character else (),
+            direction=direction or nothing(),
+            extra={"mark": ", ".join(part.marks)} if part.marks else nothing(),
+            place=place,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What becomes one line, or, without text, what stands between lines."""
+
+    text: str = ""
+    spoken: str = ""
+    language: str = ""
+    lead_ms: int | None = None
+    """Silence stated before the words."""
+    pause_ms: int | None = None
+    """Silence stated after them."""
+    reactions: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it must not be dropped."""
+        return bool(self.text or self.reactions or self.marks) or (self.lead_ms, self.pause_ms) != (None, None)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines of a section so far, and what waits for the next one."""
+
+    done: list[ScriptLine] = field(default_factory=list)
+    _lead_ms: int = 0
+    """Silence before the first line, which no line before it can hold."""
+    _marks: tuple[str, ...] = ()
+
+    def add(self, line: ScriptLine | None, part: _Part) -> None:
+        """Append a line with the silences around it."""
+        self._pause(part.lead_ms)
+        if line is not None:
+            if self._lead_ms and line.kind == "speech":
+                line = replace(line, spoken=f"{_pause_mark(self._lead_ms)}{line.said}")
+                self._lead_ms = 0
+            if self._marks:
+                line = replace(line, extra={"mark": ", ".join((*self._marks, *part.marks))})
+                self._marks = ()
+            self.done.append(line)
+        else:
+            self._marks += part.marks
+        self._pause(part.pause_ms)
+
+    def _pause(self, ms: int | None) -> None:
+        if ms is None:
+            return
+        spoken = [at for at in _last_ones(self.done) if self.done[at].kind == "speech"]
+        if not spoken:
+            self._lead_ms += ms
+        for at in _last_ones(self.done):
+            self.done[at] = replace(self.done[at], pause_ms=(self.done[at].pause_ms or 0) + ms)
+
+
+def _last_ones(lines: Sequence[ScriptLine]) -> list[int]:
+    """Places of the last line that is speech and of the sounds behind it, which may not be rendered."""
+    found = []
+    for at in range(len(lines) - 1, -1, -1):
+        found.append(at)
+        if lines[at].kind == "speech":
+            break
+    return found
 
 
 def _end(lines: list[ScriptLine], boundary: Boundary, *, over: bool = False) -> None:
     """Set what follows the last line, unless something stronger follows already."""
     strength: tuple[Boundary, ...] = ("sentence", "paragraph", "heading", "scene", "section")
-    if lines and (over or strength.index(boundary) > strength.index(lines[-1].boundary)):
-        lines[-1] = replace(lines[-1], boundary=boundary)
+    for at in _last_ones(lines):
+        if over or strength.index(boundary) > strength.index(lines[at].boundary):
+            lines[at] = replace(lines[at], boundary=boundary)
+
+
+def _block_parts(block: Block, max_chars: int) -> Iterator[tuple[Piece, _Part]]:
+    """The parts of a paragraph in order, each with a piece that has its speaker and direction."""
+    for _, group in groupby(_with_breaks(block.pieces), key=lambda piece: (piece.character, piece.direction)):
+        pieces = list(group)
+        for part in _spoken_parts(pieces, block.language, max_chars):
+            yield pieces[0], part
 
 
 def _with_breaks(pieces: Sequence[Piece]) -> Iterator[Piece]:
     """Give each line break the speaker before it, so that it does not divide his words."""
-    speaker: str | None = None
+    speaker = Piece("")
     for piece in pieces:
         if piece is LINE_BREAK:
-            yield replace(piece, character=speaker)
+            yield replace(piece, character=speaker.character, direction=speaker.direction)
         else:
-            speaker = piece.character
+            speaker = piece
             yield piece
 
 
-def _spoken_parts(pieces: Sequence[Piece], language: str, max_chars: int) -> Iterator[tuple[str, str, str]]:
-    """Yield (text, spoken, language) for each span of one speaker's pieces; spans without words are dropped."""
+def _spoken_parts(pieces: Sequence[Piece], language: str, max_chars: int) -> Iterator[_Part]:
+    """Yield a part for each span of one speaker's pieces; spans without words and points are dropped."""
     text, starts, breaks = _joined(pieces)
     if not speakable(text):
+        spans = [(0, len(text))]
+    elif all(piece.spoken is None and piece.language is None and not piece.is_point for piece in pieces):
+        plain = split(text, language, max_chars, breaks=breaks)
+        words = (text[a:b].strip() for a, b in plain)
+        yield from (_Part(each, each, language) for each in words if speakable(each))
         return
-    if all(piece.spoken is None and piece.language is None for piece in pieces):
-        spans = split(text, language, max_chars, breaks=breaks)
-        parts = [(text[a:b].strip(), text[a:b].strip(), language) for a, b in spans]
     else:
         spans = _whole_readings(pieces, starts, sentences(text, language, max_chars, breaks=breaks))
-        fences = _language_changes([(span[0], _part(pieces, starts, span, language)) for span in spans])
+        fences = _language_changes([(span[0], _part(text, pieces, starts, span, language)) for span in spans])
         spans = join_short(text, spans, max_chars, fences)
-        parts = [_part(pieces, starts, span, language) for span in spans]
-    yield from (part for part in parts if speakable(part[0]))
+    for span in spans:
+        part = _with_points(_part(text, pieces, starts, span, language), text, pieces, starts, span)
+        if not speakable(part.text):
+            part = replace(part, text="", spoken="")
+        if part.says_something:
+            yield part
 
 
-def _language_changes(parts: Sequence[tuple[int, tuple[str, str, str]]]) -> frozenset[int]:
+def _language_changes(parts: Sequence[tuple[int, _Part]]) -> frozenset[int]:
     """Where a sentence begins in another language than the one before: a short one stays by itself."""
-    said = [(at, tongue) for at, (text, _, tongue) in parts if speakable(text)]
+    said = [(at, part.language) for at, part in parts if speakable(part.text)]
     return frozenset(later[0] for before, later in pairwise(said) if before[1] != later[1])
 
 
@@ -164,7 +255,8 @@ def _whole_readings(pieces: Sequence[Piece], starts: list[int], spans: list[tupl
     return list(pairwise(cuts))
 
 
-def _part(pieces: Sequence[Piece], starts: list[int], span: tuple[int, int], language: str) -> tuple[str, str, str]:
+def _part(text: str, pieces: Sequence[Piece], starts: Sequence[int], span: tuple[int, int], language: str) -> _Part:
+    """The words of a span, as written and as spoken; silences between its words are spoken with them."""
     texts: list[str] = []
     said: list[str] = []
     languages: set[str] = set()
@@ -172,14 +264,54 @@ def _part(pieces: Sequence[Piece], starts: list[int], span: tuple[int, int], lan
         piece, at = pieces[number], starts[number]
         if at >= span[1]:
             break
+        if piece.is_point:
+            if piece.pause_ms and speakable(text[span[0] : at]) and speakable(text[at : span[1]]):
+                said += _unescaped(said, _pause_mark(piece.pause_ms))
+            continue
         cut = piece.text[max(span[0] - at, 0) : span[1] - at]
         cut = " " if cut == LINE_BREAK.text else cut
         texts.append(cut)
-        said.append(cut if piece.spoken is None else piece.spoken)
+        said += (cut,) if piece.spoken is None else _unescaped(said, piece.spoken)
         if speakable(cut):
             languages.add(piece.language or language)
     whole = languages.pop() if len(languages) == 1 else language
-    return "".join(texts).strip(), "".join(said).strip(), whole
+    return _Part("".join(texts).strip(), "".join(said).strip(), whole)
+
+
+def _with_points(
+    part: _Part, text: str, pieces: Sequence[Piece], starts: Sequence[int], span: tuple[int, int]
+) -> _Part:
+    """The part with what stands at its edges and the sounds and names inside it."""
+    end = span[1] + 1 if span[1] == len(text) else span[1]
+    points = [at for at in range(bisect_left(starts, span[0]), bisect_left(starts, end)) if pieces[at].is_point]
+    if not points:
+        return part
+    lead: list[int] = []
+    pause: list[int] = []
+    for number in points:
+        ms = pieces[number].pause_ms
+        if ms is not None and not speakable(text[span[0] : starts[number]]):
+            lead.append(ms)
+        elif ms is not None and not speakable(text[starts[number] : span[1]]):
+            pause.append(ms)
+    return replace(
+        part,
+        lead_ms=sum(lead) if lead else None,
+        pause_ms=sum(pause) if pause else None,
+        reactions=tuple(pieces[number].reaction for number in points if pieces[number].reaction),
+        marks=tuple(pieces[number].mark for number in points if pieces[number].mark),
+    )
+
+
+def _unescaped(said: list[str], spoken: str) -> tuple[str, ...]:
+    """What is spoken next; a backslash before a mark goes, because it would make the mark text."""
+    if said and spoken.startswith(("{", "[")):
+        said[-1] = said[-1].rstrip("\\")
+    return (spoken,)
+
+
+def _pause_mark(ms: int) -> str:
+    return f"[pause {ms}ms]"
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,7 @@ MAX_MS = 2**31 - 1
 
 _CLOCK = re.compile(r"(?:(\d{1,12}):)?(\d{1,3}):(\d{1,2})(?:[.,](\d{1,9}))?\Z")
 _SECONDS = re.compile(r"(\d{1,12})(?:[.,](\d{1,9}))?\s*s?\Z")
-_FRAMES = re.compile(r"\d{1,3}:\d{2}:\d{2}[:;]\d{2,3}\Z")
+_FRAMES = re.compile(r"\d{1,3}[:;]\d{2}[:;]\d{2}[:;]\d{2,3}\Z")
 
 
 def parse_clock(text: str) -> Fraction | None:
@@ -21,9 +21,9 @@ def parse_clock(text: str) -> Fraction | None:
         hours, minutes, seconds, digits = match.groups()
         if int(seconds) > 59 or (hours is not None and int(minutes) > 59):
             return None
-        return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + _decimals(digits)
+        return _exact(int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds), digits)
     match = _SECONDS.match(text)
-    return None if match is None else int(match[1]) + _decimals(match[2])
+    return None if match is None else _exact(int(match[1]), match[2])
 
 
 def counts_frames(text: str) -> bool:
@@ -32,9 +32,13 @@ def counts_frames(text: str) -> bool:
 
 
 def to_ms(seconds: Fraction) -> int:
-    """Return whole milliseconds, halves away from zero."""
-    return int(seconds * 1000 + Fraction(1, 2))
+    """Return whole milliseconds, halves up."""
+    # in integers: a sheet has two of these a row, and each operation on fractions looks for a common divisor
+    return (2000 * seconds.numerator + seconds.denominator) // (2 * seconds.denominator)
 
 
-def _decimals(digits: str | None) -> Fraction:
-    return Fraction(int(digits), 10 ** len(digits)) if digits else Fraction(0)
+def _exact(whole: int, digits: str | None) -> Fraction:
+    if not digits:
+        return Fraction(whole)
+    scale = 10 ** len(digits)
+    return Fraction(whole * scale + int(digits), scale)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from scheduler.scripts.blocks import clean
-from scheduler.scripts.clock import to_ms
+from scheduler.scripts.clock import MAX_MS, to_ms
 from scheduler.scripts.keys import LineKeys
-from scheduler.scripts.model import Boundary, LineKind, ReadOptions, ScriptLine
+from scheduler.scripts.model import Boundary, LineKind, ReadOptions, ScriptLine, nothing
 from scheduler.scripts.segmentation import speakable
 
 _CAPS_LABEL = re.compile(
@@ -20,6 +20,12 @@ _CAPS_LABEL = re.compile(
 _ANY_LABEL = re.compile(r"(?P<name>[^\W\d_][\w .'’-]{0,30})\s?[:：]\s*(?=\S)")
 _BRACKET_LABEL = re.compile(r"[\[(（](?P<name>[^\[\]()（）:]{1,32})[\])）]\s*:?\s*(?=[^\s\[(（])")
 _EFFECT = re.compile(r"\[[^\[\]]{1,200}\]|（[^（）]{1,200}）|^\((?=[^()]*[A-Z])[^()a-z]{2,80}\)")
+_MOUTH = re.compile(
+    r"\((?:[a-z]+ly )?(?:applau|bark|chuckl|clears? throat|cough|cries|crying|exhal|gasp|giggl|groan|growl|grunt|inhal"
+    r"|laugh|moan|mumbl|mutter|pants?\b|panting|scoff|scream|sigh|sniff|snor|sobs?\b|sobbing|whimper|whisper|whistl|yawn|yell)"
+    r"[a-z]{0,6}(?: [a-z,]+){0,3}\)",
+    re.IGNORECASE,
+)
 _MUSIC = re.compile(r"[♪♫♬♩#]+")
 _DASH = re.compile(r"^\s*[-–—‐]\s*(?=\S)")
 _SOUND = re.compile(
@@ -40,6 +46,8 @@ class Run:
     text: str
     name: str = ""
     language: str = ""
+    together: tuple[str, ...] = ()
+    """Who says it at the same time as ``name``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,27 @@ class Cue:
     """One per voice span; line ends kept."""
     line: int
     """Where it starts in the file, from 1."""
+    kind: LineKind = "speech"
+    """Any other kind takes the cue's text whole, as that."""
+    extra: Mapping[str, str] = field(default_factory=nothing)
+    place: str = ""
+    """Where it stands in a file that has no lines; '' is the line."""
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages."""
+        return self.place or f"line {self.line}"
+
+
+def time_fault(start: Fraction, end: Fraction) -> str | None:
+    """Return what is wrong with the times of a cue, as a reason with what to do; None if nothing is."""
+    if end < start:
+        return "the cue ends before it begins"
+    if end == start:
+        return "the cue lasts no time: give it an end after its beginning"
+    if to_ms(end) > MAX_MS:
+        return "the cue is more than 596 hours in"
+    return None
 
 
 def cue_lines(cues: Sequence[Cue], language: str, options: ReadOptions) -> tuple[ScriptLine, ...]:
@@ -64,7 +93,7 @@ def cue_lines(cues: Sequence[Cue], language: str, options: ReadOptions) -> tuple
         following = cues[number + 1] if number + 1 < len(cues) else None
         far = following is not None and following.start - cue.end >= _PARAGRAPH_GAP
         parts = list(_parts(cue, known))
-        for index, (kind, name, text, reaction, tongue) in enumerate(parts):
+        for index, (kind, names, text, reaction, tongue) in enumerate(parts):
             last = index + 1 == len(parts)
             boundary: Boundary = "paragraph" if last and far else "sentence"
             taken.append(
@@ -73,14 +102,15 @@ def cue_lines(cues: Sequence[Cue], language: str, options: ReadOptions) -> tuple
                     text=text,
                     language=tongue or language,
                     kind=kind,
-                    characters=(name,) if name else (),
+                    characters=names,
                     in_ms=to_ms(cue.start),
                     out_ms=to_ms(cue.end),
                     in_time=cue.start,
                     out_time=cue.end,
                     boundary=boundary,
                     direction={"reaction": reaction} if reaction else {},
-                    place=f"line {cue.line}",
+                    extra=cue.extra,
+                    place=cue.where,
                 )
             )
     if taken:
@@ -95,8 +125,21 @@ def joined(lines: Iterable[str]) -> str:
 
 def take_effects(text: str) -> tuple[str, str]:
     """Take bracketed sounds out of a text; returns what is said and the sounds, joined by semicolons."""
-    effects = [match[0].strip("[]()（） ") for match in _EFFECT.finditer(text)]
-    return clean(_EFFECT.sub(" ", text)).strip(), "; ".join(effect for effect in effects if effect)
+    effects: list[str] = []
+    for pattern in (_EFFECT, _MOUTH):
+        effects += [match[0].strip("[]()（） ") for match in pattern.finditer(text)]
+        text = pattern.sub(" ", text)
+    return clean(text).strip(), "; ".join(effect for effect in effects if effect)
+
+
+def labelled(text: str) -> tuple[str, str]:
+    """Take a label off the front of a text that is known to start a turn; ('', text) if it has none.
+
+    A name's words start with capitals, and three are the most: more of them is a sentence with a colon in it.
+    """
+    name, rest = _label(text) or ("", text)
+    words = name.split()
+    return (name, rest) if 0 < len(words) <= 3 and not any(word[0].islower() for word in words) else ("", text)
 
 
 def _known_names(cues: Sequence[Cue]) -> frozenset[str]:
@@ -104,7 +147,7 @@ def _known_names(cues: Sequence[Cue]) -> frozenset[str]:
     sure: set[str] = set()
     seen: Counter[str] = Counter()
     for cue in cues:
-        for run in cue.runs:
+        for run in cue.runs if cue.kind == "speech" else ():
             if run.name:
                 sure.add(run.name.casefold())
             for line in run.text.split("\n"):
@@ -151,24 +194,43 @@ def _turns(run: Run, known: frozenset[str]) -> Iterator[tuple[str, str]]:
     yield name, joined(held)
 
 
-def _parts(cue: Cue, known: frozenset[str]) -> Iterator[tuple[LineKind, str, str, str, str]]:
-    """Yield (kind, name, text, reaction, language) for what a cue holds; what has no words is a reaction."""
+def _parts(cue: Cue, known: frozenset[str]) -> Iterator[tuple[LineKind, tuple[str, ...], str, str, str]]:
+    """Yield (kind, names, text, reaction, language) for what a cue holds; what has no words is a reaction."""
+    if cue.kind != "speech":
+        yield from _whole(cue)
+        return
     heard: list[str] = []
-    spoke = False
     for run in cue.runs:
         for name, text in _turns(run, known):
             if not text:
                 continue
             said, effects = take_effects(text)
+            names = (name, *run.together) if name == run.name and name else (name,) if name else ()
             if _MUSIC.search(said) and _is_song(said):
                 heard.append(_MUSIC.sub(" ", said).strip() or "music")
             elif speakable(said):
-                spoke = True
-                yield "speech", name, said, effects, run.language
+                if heard:
+                    yield _sound(heard)
+                    heard = []
+                yield "speech", names, said, effects, run.language
             elif speakable(effects):
                 heard.append(effects)
-    if heard and not spoke:
-        yield "reaction", "", " ".join(" ".join(heard).split()), "", ""
+    if heard:
+        yield _sound(heard)
+
+
+def _sound(heard: list[str]) -> tuple[LineKind, tuple[str, ...], str, str, str]:
+    return "reaction", (), " ".join(" ".join(heard).split()), "", ""
+
+
+def _whole(cue: Cue) -> Iterator[tuple[LineKind, tuple[str, ...], str, str, str]]:
+    for run in cue.runs:
+        text = joined(run.text.split("\n"))
+        if cue.kind != "onscreen":  # a sound is named without the brackets round it
+            said, effects = take_effects(text)
+            text = _MUSIC.sub(" ", "; ".join(filter(None, (said, effects)))).strip()
+        if speakable(text):
+            yield cue.kind, (run.name, *run.together) if run.name else (), text, "", run.language
 
 
 def _is_song(text: str) -> bool:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath
+
+from lxml import etree
 
 from scheduler.scripts.archive import Archive
 from scheduler.scripts.blocks import Block
 from scheduler.scripts.builder import Builder, Draft, Item, only_titles
+from scheduler.scripts.errors import ScriptUnreadable
 from scheduler.scripts.languages import by_letters, normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
-from scheduler.scripts.package import NavPoint, Package, cover_bytes, read_package
+from scheduler.scripts.package import NavPoint, Package, cover_bytes, read_package, resolve
+from scheduler.scripts.pls import MEDIA_TYPE, PlsEntry, Pronunciations, Unused, read_pls
 from scheduler.scripts.roles import PASSING_ROLES, skipped_role
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.xhtml import Anchor, PageText, read_page
@@ -50,7 +55,7 @@ class EpubReader:
             cover=cover,
             year=package.year,
             rejected=(*unread, *book.rejected, *builder.rejected),
-            notices=(*book.notices, *notices),
+            notices=(*book.notices, *notices, *book.unused.notices()),
         )
 
 
@@ -66,7 +71,10 @@ class _Book:
     rejected: list[Rejection] = field(default_factory=list)
     notices: list[Rejection] = field(default_factory=list)
     language: str = ""
+    unused: Unused = field(default_factory=Unused)
     _untitled: int = 0
+    _lexicons: dict[str, tuple[PlsEntry, ...]] = field(default_factory=dict)
+    _pronunciations: dict[tuple[tuple[str, str], ...], Pronunciations] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read every document of the reading order."""
@@ -97,7 +105,44 @@ class _Book:
                     Rejection("", f"no language is stated: read as {self.language!r}; --language says otherwise")
                 )
         wanted = frozenset(point.fragment for point in points if point.fragment)
-        return read_page(root, path, self.language, wanted, self.options)
+        return read_page(root, path, self.language, wanted, self.options, self._spoken(root, path))
+
+    def _spoken(self, root: etree._Element, path: str) -> Pronunciations:
+        """What the lexicons say that a document names; documents that name the same ones share it."""
+        named = tuple(dict.fromkeys(self._links(root, path)))
+        if named not in self._pronunciations:
+            entries = (
+                (language or entry.language, entry) for name, language in named for entry in self._lexicon(name, path)
+            )
+            self._pronunciations[named] = Pronunciations(entries, self.unused)
+        return self._pronunciations[named]
+
+    def _links(self, root: etree._Element, path: str) -> Iterator[tuple[str, str]]:
+        for link in root.iter("{*}link"):
+            if "pronunciation" not in (link.get("rel") or "").lower().split():
+                continue
+            kind, href = (link.get("type") or MEDIA_TYPE).strip().lower(), link.get("href") or ""
+            found = resolve(path, href)
+            if kind == MEDIA_TYPE and found is not None:
+                yield found[0], normal_tag(link.get("hreflang")) or ""
+            else:
+                self._reject(path, f"the pronunciation lexicon {href!r} is not read: only PLS inside the book is")
+
+    def _lexicon(self, name: str, path: str) -> tuple[PlsEntry, ...]:
+        if name not in self._lexicons:
+            self._lexicons[name] = ()
+            if name not in self.archive.names():
+                self._reject(path, f"names the pronunciation lexicon {name}, which is missing from the archive")
+            else:
+                try:
+                    self._lexicons[name] = read_pls(self.archive.read(name), self.archive.name, name)
+                except ScriptUnreadable as error:  # a book without its lexicon is still read
+                    self._reject(error.place, f"the pronunciation lexicon is not used: {error.reason}")
+        return self._lexicons[name]
+
+    def _reject(self, place: str, reason: str) -> None:
+        if Rejection(place, reason) not in self.rejected:
+            self.rejected.append(Rejection(place, reason))
 
     def _divide(self, path: str, page: PageText, points: list[NavPoint]) -> None:
         titles = {point.fragment: point.title for point in points}

@@ -105,6 +105,8 @@ class ScriptDocument:
     """Parts of the file that should have been read and could not be."""
     notices: tuple[Rejection, ...] = ()
     """Choices made while reading: roles skipped, an encoding or a language assumed."""
+    language_stated: bool = True
+    """Whether the file or the caller said which language it is; else it was told from the text."""
 
     @property
     def line_count(self) -> int:
@@ -136,3 +138,13 @@ class ReadOptions:
     """Our field → header of the sheet's column, where the header is none that is known."""
     max_file_bytes: int = MAX_FILE_BYTES
     max_source_line_chars: int = MAX_LINE_CHARS
+    drop_frame: bool = False
+    """Timecodes count drop-frame although a colon stands before the frames."""
+    kinds: Mapping[str, LineKind] = field(default_factory=dict)
+    """What a sheet's kind column says → kind of line, over the words that are known; case does not matter."""
+    sheets: tuple[str, ...] = ()
+    """Sheets of a workbook that are read, by name; none named reads all that have the columns of a script."""
+    header_row: int | None = None
+    """The row that names the columns, from 1; None finds it."""
+    skip: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Our field → values; a row of a sheet with one of them is left out. Case does not matter."""

@@ -165,7 +165,8 @@ def _rejoined(blocks: list[Paragraph]) -> list[Paragraph]:
 
 def _is_line_per_paragraph(blocks: list[Paragraph]) -> bool:
     """Whether a line is a paragraph (web novels, many CJK files): its lines end as sentences do, at any length."""
-    lines = [line for block in blocks if len(block.lines) > 1 for line in block.lines]
+    several = (line for block in blocks if len(block.lines) > 1 for line in block.lines)
+    lines = [line for line in several if not is_title(Paragraph((line,), 0, 0))]  # which end as they like
     if len(lines) < 4:
         return False
     ended = sum(1 for line in lines if _FULL_STOP.search(line))

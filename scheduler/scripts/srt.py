@@ -10,13 +10,15 @@ from scheduler.scripts.cues import Cue, Run
 from scheduler.scripts.encodings import decode, to_lines
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.source import ScriptSource
-from scheduler.scripts.vtt import subtitle_document, timed_cue
+from scheduler.scripts.vtt import subtitle_document, tidy_ends, timed_cue
 
 _TIMING = re.compile(r"\s*([\d:.,]+)\s*-->\s*([\d:.,]+)(?:\s+\S.*)?\s*\Z")
 _NUMBER = re.compile(r"\s*\d+\s*\Z")
 _SNIFF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+\s*\r?\n\s*\d+:\d+:\d+[.,]\d+\s*-->")
 _MARK = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|\{\\[^{}]{0,200}\}")
-_DOTS = re.compile(r"(?<=:)\s{1,4}|\s{1,4}(?=[:,.])")
+_DOTS = re.compile(r"(?<=[:,.])\s{1,4}|\s{1,4}(?=[:,.])")
+_ARROW = re.compile(r"\s*-?\d+\s*:.*-->")
+"""A timing, or what was meant as one: an arrow among words is text."""
 
 
 class SrtReader:
@@ -33,7 +35,7 @@ class SrtReader:
     def read(self, source: ScriptSource, options: ReadOptions) -> ScriptDocument:
         """Read a SubRip file whole."""
         text, encoding = decode(source.data(options.max_file_bytes), source.name, options.encoding)
-        lines = to_lines(text, source.name, options.max_source_line_chars)
+        lines = to_lines(tidy_ends(text), source.name, options.max_source_line_chars)
         rejected: list[Rejection] = []
         cues = list(_cues(lines, rejected))
         return subtitle_document(source, options, self.name, cues, rejected, {}, encoding)
@@ -45,9 +47,9 @@ def _cues(lines: list[str], rejected: list[Rejection]) -> Iterator[Cue]:
         if not lines[at].strip():
             at += 1
             continue
-        numbered = _NUMBER.match(lines[at]) is not None and at + 1 < len(lines) and "-->" in lines[at + 1]
+        numbered = _NUMBER.match(lines[at]) is not None and at + 1 < len(lines) and _is_timing(lines[at + 1])
         timing = at + 1 if numbered else at
-        if "-->" not in lines[timing]:
+        if not _is_timing(lines[timing]):
             end = _end(lines, at)  # past this line: it starts no cue
             rejected.append(Rejection(f"line {at + 1}", f"stands outside any cue: {_short(lines[at])!r}"))
             at = end
@@ -71,13 +73,17 @@ def _end(lines: list[str], start: int) -> int:
     """The text of a cue ends at an empty line, or where the next cue begins without one."""
     at = start
     while at < len(lines) and lines[at].strip():
-        starts_next = "-->" in lines[at] or (
-            _NUMBER.match(lines[at]) is not None and at + 1 < len(lines) and "-->" in lines[at + 1]
+        starts_next = _is_timing(lines[at]) or (
+            _NUMBER.match(lines[at]) is not None and at + 1 < len(lines) and _is_timing(lines[at + 1])
         )
         if starts_next:
             break
         at += 1
     return at
+
+
+def _is_timing(line: str) -> bool:
+    return "-->" in line and _ARROW.match(line) is not None
 
 
 def _short(text: str) -> str:

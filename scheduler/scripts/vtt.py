@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
-from scheduler.scripts.clock import MAX_MS, parse_clock, to_ms
-from scheduler.scripts.cues import Cue, Run, cue_lines
+from scheduler.scripts.clock import parse_clock
+from scheduler.scripts.cues import Cue, Run, cue_lines, time_fault
+from scheduler.scripts.detection import of_text
 from scheduler.scripts.encodings import decode, to_lines
 from scheduler.scripts.errors import ScriptEmpty, ScriptUnreadable
-from scheduler.scripts.languages import by_letters, normal_tag
+from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument, ScriptSection
 from scheduler.scripts.source import ScriptSource
 
@@ -35,13 +36,20 @@ class VttReader:
     def read(self, source: ScriptSource, options: ReadOptions) -> ScriptDocument:
         """Read a WebVTT file whole."""
         text, encoding = decode(source.data(options.max_file_bytes), source.name, options.encoding)
-        lines = to_lines(text.removeprefix("\ufeff"), source.name, options.max_source_line_chars)
+        lines = to_lines(tidy_ends(text), source.name, options.max_source_line_chars)
         if not lines or not re.match(r"WEBVTT(?:[ \t]|\Z)", lines[0]):
             raise ScriptUnreadable(source.name, "line 1", "does not start with WEBVTT")
         rejected: list[Rejection] = []
         facts: dict[str, str] = {}
         cues = list(_cues(lines, facts, rejected))
         return subtitle_document(source, options, self.name, cues, rejected, facts, encoding)
+
+
+def tidy_ends(text: str) -> str:
+    """Take out byte order marks, which files joined from several have in the middle, and repair doubled line ends."""
+    text = text.replace("\ufeff", "")
+    doubled = text.count("\r\r\n")
+    return text.replace("\r\r\n", "\n") if doubled and doubled == text.count("\n") else text
 
 
 def subtitle_document(
@@ -52,12 +60,17 @@ def subtitle_document(
     rejected: list[Rejection],
     facts: dict[str, str],
     encoding: str,
+    choices: Sequence[Rejection] = (),
 ) -> ScriptDocument:
-    """Make the document of a subtitle file. Raises ScriptEmpty when no cue was read."""
-    notices = [] if encoding in ("utf-8", "ascii") else [Rejection("", f"read as {encoding}")]
+    """Make the document of a subtitle file; ``choices`` made while reading join its notices.
+
+    ``encoding`` is "" for a file whose own header settles it. Raises ScriptEmpty when no cue was read.
+    """
+    notices = [] if encoding in ("", "utf-8", "ascii") else [Rejection("", f"read as {encoding}")]
+    notices.extend(choices)
     language = normal_tag(options.language) or normal_tag(facts.get("language"))
     if language is None:
-        language, sure = by_letters("\n".join(run.text for cue in cues for run in cue.runs))
+        language, sure = of_text("\n".join(run.text for cue in cues for run in cue.runs))
         if not sure:
             notices.append(Rejection("", f"no language is stated: read as {language!r}; --language says otherwise"))
     lines = cue_lines(cues, language, options)
@@ -134,10 +147,8 @@ def timed_cue(
     start, end = (parse_clock(match[1]), parse_clock(match[2])) if match is not None else (None, None)
     if start is None or end is None:
         rejected.append(Rejection(place, f"{_short(line.strip())!r} is not a timing"))
-    elif end < start:
-        rejected.append(Rejection(place, f"the cue ends before it begins: {_short(line.strip())!r}"))
-    elif to_ms(end) > MAX_MS:
-        rejected.append(Rejection(place, f"the cue is more than 596 hours in: {_short(line.strip())!r}"))
+    elif (fault := time_fault(start, end)) is not None:
+        rejected.append(Rejection(place, f"{fault}: {_short(line.strip())!r}"))
     elif not any(run.text.strip() for run in runs):
         rejected.append(Rejection(place, "the cue has no text"))
     else:

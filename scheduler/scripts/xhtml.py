@@ -10,10 +10,12 @@ from typing import cast
 
 from lxml import etree
 
+from scheduler.markup.readings import inline_reading
 from scheduler.scripts.blocks import LINE_BREAK, Block, Piece, SceneBreak, clean, tidy
 from scheduler.scripts.languages import normal_tag, primary
 from scheduler.scripts.model import ReadOptions, Rejection
 from scheduler.scripts.package import local, words
+from scheduler.scripts.pls import DEFAULT_ALPHABET, Pronunciations, Unused
 from scheduler.scripts.roles import EPUB, role_names, skipped_role
 
 _BLOCKS = frozenset({
@@ -31,6 +33,9 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _KANA_ONLY = re.compile(r"[\u3041-\u309f\u30a0-\u30ff\s]+\Z")
+SSML = "http://www.w3.org/2001/10/synthesis"
+_PHONEMES = f"{{{SSML}}}ph"
+_ALPHABET = f"{{{SSML}}}alphabet"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -62,17 +67,24 @@ class _Frame:
     character: str | None
     heading: int
     in_heading_group: bool
+    alphabet: str = DEFAULT_ALPHABET
+    """Of phoneme strings."""
 
 
 def read_page(
-    root: etree._Element, place: str, language: str, wanted: frozenset[str], options: ReadOptions
+    root: etree._Element,
+    place: str,
+    language: str,
+    wanted: frozenset[str],
+    options: ReadOptions,
+    pronunciations: Pronunciations | None = None,
 ) -> PageText:
     """Return the blocks of a document.
 
     ``language`` is the book's; ``wanted`` are the ids the table of contents points to, each an ``Anchor`` before the
-    block that holds it.
+    block that holds it; ``pronunciations`` are those of the lexicons that the document names.
     """
-    walk = _Walk(place, language, wanted, options)
+    walk = _Walk(place, language, wanted, options, pronunciations or Pronunciations((), Unused()))
     walk.run(root)
     return walk.page
 
@@ -80,11 +92,19 @@ def read_page(
 class _Walk:
     """One pass over the tree without recursion, so that depth is no danger."""
 
-    def __init__(self, place: str, language: str, wanted: frozenset[str], options: ReadOptions) -> None:
+    def __init__(
+        self,
+        place: str,
+        language: str,
+        wanted: frozenset[str],
+        options: ReadOptions,
+        pronunciations: Pronunciations,
+    ) -> None:
         self.page = PageText()
         self._place = place
         self._wanted = wanted
         self._options = options
+        self._pronunciations = pronunciations
         self._frames = [_Frame(language, None, 0, False)]
         self._pieces: list[Piece] = []
         self._anchors: list[str] = []
@@ -122,6 +142,9 @@ class _Walk:
         if tag == "math":
             self._math(element)
             return False
+        phonemes = element.get(_PHONEMES)
+        if phonemes is not None and phonemes.strip() and self._pronounced(element, tag, phonemes):
+            return False
         if tag == "table" and self._options.tables == "skip":
             self._table(element)
             return False
@@ -153,6 +176,7 @@ class _Walk:
             character=" ".join(character.split()) or None if character is not None else above.character,
             heading=heading,
             in_heading_group=is_group,
+            alphabet=self._alphabet(element),
         )
         self._frames.append(frame)
         if tag in _BLOCKS:
@@ -175,7 +199,7 @@ class _Walk:
 
     def _flush(self) -> None:
         """Close the open paragraph."""
-        pieces = tidy(self._pieces)
+        pieces = self._pronunciations.read(tidy(self._pieces), self._block_language)
         self._pieces = []
         self.page.items.extend(Anchor(fragment) for fragment in self._anchors)
         self._anchors = []
@@ -221,6 +245,53 @@ class _Walk:
             self._text(said)
         else:
             self.page.rejected.append(Rejection(self._where(element), "a formula without alternative text is not read"))
+
+    def _alphabet(self, element: etree._Element) -> str:
+        stated = (element.get(_ALPHABET) or "").strip().lower()
+        return stated or self._frames[-1].alphabet
+
+    def _pronounced(self, element: etree._Element, tag: str, phonemes: str) -> bool:
+        """Take the words of an element with the pronunciation it states; False leaves them to the walk."""
+        alphabet = self._alphabet(element)
+        language = normal_tag(element.get(_XML_LANG) or element.get("lang")) or self._frames[-1].language
+        is_phrase = not any(local(below) in _BLOCKS or local(below) == "br" for below in element.iterdescendants())
+        text = self._visible(element) if is_phrase else ""
+        if is_phrase and not text.strip():
+            return False
+        said = inline_reading(text, phonemes, alphabet, language) if is_phrase else None
+        if said is None:
+            self._pronunciations.unused.add(alphabet, language)
+            return False
+        if tag in _BLOCKS:
+            self._flush()
+        self._open(element, tag)
+        word = text.strip()
+        before, _, after = text.partition(word)
+        self._text(before)
+        self._text(word, said)
+        self._text(after)
+        self._end(element)
+        self._mark_below(element)
+        return True
+
+    def _visible(self, element: etree._Element) -> str:
+        """The words below an element without what is hidden, has a role that is not read, or is a ruby's reading."""
+        walker = etree.iterwalk(element, events=("start", "end", "comment", "pi"))
+        parts = []
+        for event, below in walker:
+            if event == "start":
+                name = local(below)
+                if below is not element and (name in _NEVER or name == "rt" or self._leaves_out(below)):
+                    walker.skip_subtree()
+                else:
+                    parts.append(below.text or "")
+            elif below is not element:
+                parts.append(below.tail or "")
+        return "".join(parts)
+
+    def _leaves_out(self, element: etree._Element) -> bool:
+        names = role_names(element.get(f"{{{EPUB}}}type"), element.get("role"))
+        return self._is_hidden(element) or skipped_role(names, self._options.include_roles) is not None
 
     def _table(self, element: etree._Element) -> None:
         self._flush()

@@ -11,7 +11,7 @@ from synthesis.engine import VoiceSpec
 from synthesis.errors import LanguageUnsupported, VoiceMissing
 
 ENGINE = "draft"
-PARAMETERS_VERSION = 1
+PARAMETERS_VERSION = 2
 """Goes up when the same request may sound different for a reason in our own code."""
 
 _TAGS = """

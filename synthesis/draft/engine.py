@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from synthesis.audio import Audio
+from synthesis.audio import Audio, Samples
 from synthesis.draft.catalog import (
     ENGINE,
     draft_voices,
@@ -19,13 +19,14 @@ from synthesis.draft.catalog import (
     read_parameters,
 )
 from synthesis.draft.client import HostClient
-from synthesis.draft.text import prepare
+from synthesis.draft.text import parts, prepare
 from synthesis.engine import LineRequest, RenderedLine, VoiceSpec
 from synthesis.errors import SynthesisError, TextError
 
 RATE_RANGE = (0.8, 1.25)
 """Least and greatest pace a direction may ask for; beyond it the nearest is taken."""
 _SHORTEST_S = 0.02
+_NOTHING = np.zeros(0, np.float32)
 _QUIETEST = 1 / 256  # about -48 dBFS: what espeak-ng returns for "..." is silence
 
 
@@ -33,7 +34,8 @@ class DraftEngine:
     """Speaks every line in espeak-ng, in a process of its own that starts with the first line.
 
     Output is 22,050 Hz mono float32 in [-1, 1), byte-identical for the same request whatever was said before. The seed
-    and the emotion change nothing; of a direction only 'rate' is honoured (1.0 = natural, see RATE_RANGE).
+    and the emotion change nothing; of a direction only 'rate' is honoured (1.0 = natural, see RATE_RANGE). Pauses in
+    the text are silence, and readings in it are said where espeak-ng can say them.
     """
 
     def __init__(self, capacity: int = 8) -> None:
@@ -86,20 +88,32 @@ class DraftEngine:
     def _speak(self, line: LineRequest) -> Audio:
         parameters = read_parameters(line.voice)
         language = espeak_language(line.voice.name, line.language)
-        pcm = self._host.speak(
-            {
-                "text": prepare(line.text, language),
-                "voice": f"{language}+{parameters.variant}" if parameters.variant else language,
-                "rate": round(parameters.rate * _pace(line.direction)),
-                "pitch": parameters.pitch,
-                "range": parameters.pitch_range,
-            }
-        )
-        samples = np.frombuffer(pcm, dtype=np.int16).astype(np.float32) / np.float32(32768)
+        manner = {
+            "voice": f"{language}+{parameters.variant}" if parameters.variant else language,
+            "rate": round(parameters.rate * _pace(line.direction)),
+            "pitch": parameters.pitch,
+            "range": parameters.pitch_range,
+        }
+        # all of it is checked before any of it is spoken
+        ready = [(prepare(text, language) if text.strip() else "", pause_ms) for text, pause_ms in parts(line.text)]
+        self._host.start()
         rate = self._host.sample_rate
-        if len(samples) < _SHORTEST_S * rate or float(np.abs(samples).max()) < _QUIETEST:
+        spoken: list[Samples] = []
+        heard = False
+        for text, pause_ms in ready:
+            samples = self._say(text, manner) if text else _NOTHING
+            # of a part, punctuation alone makes noise or silence that is no speech
+            if len(samples) >= _SHORTEST_S * rate and float(np.abs(samples).max()) >= _QUIETEST:
+                spoken.append(samples)
+                heard = True
+            spoken.append(np.zeros(rate * pause_ms // 1000, np.float32))
+        if not heard:
             raise TextError("the draft voice finds nothing to speak in the line", line.text)
-        return Audio(samples, rate)
+        return Audio(np.concatenate(spoken), rate)
+
+    def _say(self, text: str, manner: Mapping[str, Any]) -> Samples:
+        pcm = self._host.speak({"text": text, **manner})
+        return np.frombuffer(pcm, dtype=np.int16).astype(np.float32) / np.float32(32768)
 
 
 def _pace(direction: Mapping[str, Any]) -> float:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 
 from synthesis.errors import TextError
+from synthesis.text.lexicon import heard
+from synthesis.text.markup import split_pauses
 
 MAX_CHARACTERS = 5_000
 """Longest text: some minutes of speech; a line is a sentence or two, so anything near this is not one."""
@@ -41,6 +43,18 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str], frozenset[str]], ...] = (
 # iteration marks and the small ka/ke of counters have no sound of their own; small vowels need a kana before them
 _UNREADABLE_KANA = re.compile(f"[ゝゞヽヾゕゖヵヶ\u31f0-\u31ff]|(?<![{_KANA_VOWELLED}ー])[ぁぃぅぇぉゎァィゥェォヮ]")
 _SHOWN = 20
+
+
+def parts(text: str) -> list[tuple[str, int]]:
+    """What is said and the silence after it, in milliseconds; the first may be empty, for a pause that opens the line.
+
+    ``[pause 500ms]`` is silence. Of ``{term|reading}`` the reading is said when it is words or kana, the term when the
+    reading is pinyin, jyutping or ARPAbet, which espeak-ng would spell. Raises TextError for marks that cannot be used
+    and for a line that is too long.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise TextError(f"a line of {len(text)} characters is longer than {MAX_CHARACTERS}; split it", text)
+    return [(heard(part), pause_ms) for part, pause_ms in split_pauses(text)]
 
 
 def prepare(text: str, language: str) -> str:

@@ -76,6 +76,14 @@ def spellings(text: str, lexicon: Lexicon) -> tuple[str, list[Spelling]]:
     return clean, found
 
 
+def heard(text: str) -> str:
+    """The text with readings in other words in place of their terms, and terms alone where the reading is sounds."""
+    return "".join(
+        run.text if run.reading is None or is_phonetic(run.text, run.reading) else run.reading
+        for run in split_readings(text)
+    )
+
+
 def is_phonetic(term: str, reading: str) -> bool:
     """Whether the reading is sounds (pinyin, jyutping, ARPAbet) and not other words."""
     if is_han(term):

@@ -30,7 +30,7 @@ from scheduler.scripts.errors import (
     ScriptUnreadable,
 )
 from scheduler.scripts.model import ReadOptions
-from scheduler.scripts.registry import format_names, read_script
+from scheduler.scripts.registry import format_names, read_script, readers
 
 
 def test_a_truncated_epub_is_named(tmp_path: Path) -> None:
@@ -122,6 +122,7 @@ def test_a_200_mb_line_is_refused_at_once_with_flat_memory(tmp_path: Path) -> No
     path = tmp_path / "long.txt"
     with path.open("wb") as file:
         file.truncate(200 * 1024 * 1024)
+    readers()  # loading them takes memory, too
     tracemalloc.start()
     with pytest.raises(ScriptTooLarge, match=r"long\.txt.*200\.0 MiB"):
         read_script(path)
@@ -158,13 +159,13 @@ def test_a_compressed_long_page_is_refused(tmp_path: Path) -> None:
         read_script(book.write(tmp_path / "a.epub"))
 
 
-@pytest.mark.parametrize("name", ["a.docx", "a", "a.xyz"])
+@pytest.mark.parametrize("name", ["a.doc", "a", "a.xyz", "a.xml"])
 def test_an_unknown_format_lists_the_known_ones(name: str, tmp_path: Path) -> None:
     with pytest.raises(FormatUnknown) as caught:
         read_script(write(tmp_path / name, "Plain words."))
     assert all(known in str(caught.value) for known in format_names())
-    with pytest.raises(FormatUnknown, match="'docx'"):
-        read_script(write(tmp_path / "a.txt", "Words."), format="docx")
+    with pytest.raises(FormatUnknown, match="'klingon'"):
+        read_script(write(tmp_path / "a.txt", "Words."), format="klingon")
 
 
 def test_a_file_without_a_telling_name_is_known_by_its_signature(tmp_path: Path) -> None:
@@ -202,13 +203,12 @@ def test_the_wrong_encoding_said_by_the_user_is_named_with_the_line(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("Fine.\n\nThen [pause:1.5] here.", 3),
         ("[voice:Mara]Hello.", 1),
         ("Hello.[/voice]", 1),
-        ("One.\n\nTwo\nthree [emotion:sad]four[/emotion].", 4),
-        ("[pause 500ms] and on", 1),
-        ("[break]", 1),
         ("[voice:]x[/voice]", 1),
+        ("Fine.\n\nThen [pause:soon] here.", 3),
+        ("One.\n\nTwo\nthree [emotion:sad]four.", 4),
+        ("[pause 11s] and on", 1),
         ("[made-up:thing] x", 1),
         ("half a [voice:tag", 1),
     ],

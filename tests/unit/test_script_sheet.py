@@ -87,7 +87,12 @@ def test_rows_that_cannot_be_read_are_reported_and_the_rest_is(tmp_path: Path) -
     )
     document = read(text, tmp_path)
     assert [line.key for line in document.sections[0].lines] == ["1"]
-    assert [rejection.place for rejection in document.rejected] == ["row 3", "row 4", "row 5", "row 6"]
+    assert [rejection.place for rejection in document.rejected] == [
+        "row 3, column 2 (text)",
+        "row 4, column 2 (text)",
+        "row 5, column 4 (out)",
+        "row 6, column 3 (in)",
+    ]
 
 
 def test_frames_need_a_rate(tmp_path: Path) -> None:

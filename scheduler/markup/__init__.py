@@ -1,0 +1,1 @@
+"""Markup in scripts: one syntax tree, spelled as SSML or as brackets."""
