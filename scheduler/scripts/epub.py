@@ -12,8 +12,9 @@ from lxml import etree
 from scheduler.scripts.archive import Archive
 from scheduler.scripts.blocks import Block
 from scheduler.scripts.builder import Builder, Draft, Item, only_titles
+from scheduler.scripts.detection import of_text
 from scheduler.scripts.errors import ScriptUnreadable
-from scheduler.scripts.languages import by_letters, normal_tag
+from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.package import NavPoint, Package, cover_bytes, read_package, resolve
 from scheduler.scripts.pls import MEDIA_TYPE, PlsEntry, Pronunciations, Unused, read_pls
@@ -99,7 +100,7 @@ class _Book:
         root = parse_xml(self.archive.read(path), self.archive.name, path, lenient=True)
         if not self.language:
             text = " ".join("".join(str(part) for part in root.itertext()).split())
-            self.language, sure = by_letters(text)
+            self.language, sure = of_text(text)
             if not sure:
                 self.notices.append(
                     Rejection("", f"no language is stated: read as {self.language!r}; --language says otherwise")

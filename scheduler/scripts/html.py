@@ -29,7 +29,8 @@ MAX_HTML_BYTES = 24 * 1024 * 1024
 MAX_DEPTH = 2048
 """How deep elements may be nested; the parser stops there."""
 
-_BEFORE = r"\s*(?:<!--.*?-->\s*|<\?[^>]{0,500}>\s*)*"
+_BEFORE = r"\s*+(?>(?><!--.*?-->|<\?[^>]{0,500}>)\s*+)*+"
+"""Comments and instructions; nothing in it is tried twice, or a row of comments would take for ever."""
 _STARTS = re.compile(rf"{_BEFORE}<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
 _SUBSET = re.compile(rf"{_BEFORE}<!doctype[^<>\[]{{0,1000}}\[", re.IGNORECASE | re.DOTALL)
 _XHTML = re.compile(

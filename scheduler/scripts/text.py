@@ -9,8 +9,9 @@ from typing import TypeGuard
 
 from scheduler.scripts.blocks import Block, SceneBreak, is_scene_break, tidy
 from scheduler.scripts.builder import Builder, Draft, Item, only_titles
+from scheduler.scripts.detection import of_text
 from scheduler.scripts.encodings import decode, to_lines
-from scheduler.scripts.languages import by_letters, normal_tag
+from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.markup import Speakers, without_notes
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.prose import (
@@ -26,7 +27,6 @@ from scheduler.scripts.prose import (
 from scheduler.scripts.source import ScriptSource
 
 _EMPHASIS = re.compile(r"(?<![\w_])_([^_]{1,2000}?)_(?![\w_])")
-_AOZORA = re.compile(r"《[\u3041-\u30ff]+》|［＃")
 
 
 class TextReader:
@@ -49,16 +49,12 @@ class TextReader:
         notices = _notices(encoding, notes, body)
         language = normal_tag(options.language) or body.language
         if language is None:
-            language, sure = by_letters("\n".join(body.lines))
+            language, sure = of_text("\n".join(body.lines))
             if not sure:
                 notices.append(Rejection("", f"no language is stated: read as {language!r}; --language says otherwise"))
-        if len(_AOZORA.findall("\n".join(body.lines[:500]))) > 5:
-            notices.append(
-                Rejection("", "《…》 and ［＃…］ look like Aozora Bunko markup, which is read as plain text")
-            )
         builder = Builder(source.name, options)
         title = body.title or PurePath(source.name).stem
-        drafts = _drafts(paragraphs(body), language, title, Speakers.start(source.name))
+        drafts = _drafts(paragraphs(body), language, title, Speakers.start(source.name, language))
         sections = builder.sections(drafts, "chapter")
         return ScriptDocument(
             title=title,
@@ -102,7 +98,7 @@ def _drafts(found: list[Paragraph], language: str, title: str, speakers: Speaker
                 drafts[-1] = Draft(block.text, block.text, drafts[-1].items)
         if is_scene_break(block.text):
             drafts[-1].items.append(SceneBreak(block.place))
-        elif block.text:
+        elif block.pieces:
             drafts[-1].items.append(block)
     speakers.finish()
     return _without_contents([draft for draft in drafts if draft.items])
