@@ -287,6 +287,18 @@ class Take(Base):
     __table_args__ = (sa.UniqueConstraint("line_id", "attempt"),)
 
 
+class LockedTake(Base):
+    """A line that keeps its take whatever a later script, casting or voice says of it, until a person unlocks it."""
+
+    __tablename__ = "locked_take"
+
+    production_id: Mapped[int] = mapped_column(sa.ForeignKey("production.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    """Of the line, in the newest revision that has it."""
+    take_id: Mapped[int] = mapped_column(sa.ForeignKey("take.id"))
+    locked_at: Mapped[datetime] = mapped_column(server_default=_now)
+
+
 class Track(Base):
     """A mastered section. Immutable; found again by digest."""
 
@@ -381,6 +393,36 @@ class Hold(Base):
     until: Mapped[datetime]
 
     __table_args__ = (sa.UniqueConstraint("scope", "key"),)
+
+
+class LexiconEntry(Base):
+    """A term and how it is said, for the whole farm or for a part of it."""
+
+    __tablename__ = "lexicon_entry"
+
+    id: Mapped[int] = mapped_column(sa.Identity(), primary_key=True)
+    term: Mapped[str]
+    """As it is written in scripts, capitals included."""
+    reading: Mapped[str]
+    alphabet: Mapped[str]
+    """What the reading is written in: ipa, x-pinyin … or x-inline, which is as engines take it."""
+    language: Mapped[str] = mapped_column(server_default="")
+    """BCP 47; '' is every language."""
+    scope: Mapped[str]
+    """farm, production, character or voice; the narrower wins."""
+    scope_key: Mapped[str] = mapped_column(server_default="")
+    """Slug of the production, name of the character or of the voice; '' for the farm."""
+    status: Mapped[str] = mapped_column(server_default="draft")
+    """draft or reviewed; drafts are not spoken unless asked for."""
+    created_at: Mapped[datetime] = mapped_column(server_default=_now)
+
+    __table_args__ = (
+        sa.UniqueConstraint("term", "language", "scope", "scope_key"),
+        sa.CheckConstraint("scope IN ('farm', 'production', 'character', 'voice')", name="scope"),
+        sa.CheckConstraint("(scope = 'farm') = (scope_key = '')", name="scope_key"),
+        sa.CheckConstraint("status IN ('draft', 'reviewed')", name="status"),
+        sa.CheckConstraint("term <> '' AND reading <> ''", name="filled"),
+    )
 
 
 class Outbox(Base):

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from db.errors import SchemaOutdated
 
-REVISION = "0003"
+REVISION = "0005"
 """The newest migration; ``db.migrate.head`` finds the same in the folder of migrations, a test compares them."""
 
 VERSION_TABLE = sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")

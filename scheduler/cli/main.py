@@ -7,7 +7,21 @@ from importlib.metadata import version
 
 import typer
 
-from scheduler.cli import database, doctor, jobs, lines, models, processes, render, verify, voices
+from scheduler.cli import (
+    database,
+    doctor,
+    jobs,
+    lexicon,
+    lines,
+    models,
+    processes,
+    render,
+    script,
+    takes,
+    update,
+    verify,
+    voices,
+)
 from scheduler.cli.exits import ExitCode, explain
 
 EPILOG = (
@@ -25,9 +39,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _group in (render, jobs, lines, voices, models, verify, processes, doctor):
+for _group in (render, update, jobs, lines, takes, voices, models, verify, processes, doctor):
     _group.add_to(app)
 app.add_typer(database.app, name="db")
+app.add_typer(script.app, name="script")
+app.add_typer(lexicon.lexicon, name="lexicon")
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,9 @@ from scheduler.errors import SchedulerError
 if TYPE_CHECKING:
     from db.records import ImportPlan, VoiceRecord
     from db.store import Store
-    from scheduler.scripts.model import ScriptDocument
+    from scheduler.castfile import CastingFile
+    from scheduler.lexicon import Lexicon
+    from scheduler.scripts.model import Rejection, ScriptDocument
 
 DEFAULT_PRIORITY = 50
 DEFAULT_ENGINE = "draft"
@@ -23,6 +25,23 @@ DEFAULT_ENGINE = "draft"
 
 class OrderError(SchedulerError):
     """What was asked for does not go together; the message says what to change."""
+
+
+class ScriptRejected(OrderError):
+    """Parts of a script cannot be read, and all of it was asked for. Picklable, with its fields."""
+
+    def __init__(self, file: str, rejected: tuple[Rejection, ...]) -> None:
+        super().__init__(file, rejected)
+        self.file = file
+        self.rejected = rejected
+
+    def __str__(self) -> str:
+        first = self.rejected[0]
+        more = f" and {len(self.rejected) - 1} more" if len(self.rejected) > 1 else ""
+        return (
+            f"{self.file}, {first.place}: {first.reason}{more}; `voicefarm script show` lists them, "
+            "without --strict they are left out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,8 @@ class Order:
     """The narrator; None is the engine's own."""
     cast: Mapping[str, str] = field(default_factory=dict)
     """Character → voice."""
+    casting: Path | None = None
+    """A casting file, such as a series' bible; ``cast`` and ``voice`` win over it."""
     profile: str = "audiobook"
     formats: tuple[str, ...] = ("m4b", "mp3", "flac", "vtt")
     out: str | None = None
@@ -48,6 +69,16 @@ class Order:
     """skip or read."""
     include_roles: frozenset[str] = frozenset()
     """Parts of a book read although they are left out by default."""
+    script_kind: str | None = None
+    """audiobook, dubbing, course or dialogue; None is what the format usually is."""
+    frame_rate: str | None = None
+    """Frames per second of timecodes that count them, as people write it: 23.976, 25, 30000/1001."""
+    mapping: Path | None = None
+    """A YAML file that says what a sheet's columns hold."""
+    strict: bool = False
+    """Refuse a script of which any part was rejected."""
+    rejects: Path | None = None
+    """Where the report of rejected parts goes; None is '<name>-rejected.csv' in the working directory."""
     title: str | None = None
     author: str | None = None
     slug: str | None = None
@@ -86,7 +117,8 @@ def engine_of(order: Order, voices: Sequence[VoiceRecord]) -> str:
     """The engine that renders an order: the one it names, else the narrator's own, else draft."""
     if order.engine is not None:
         return order.engine
-    own = (voice.engine for voice in voices if order.voice in (voice.name, voice.label))
+    narrator = order.voice or casting_file(order).narrator
+    own = (voice.engine for voice in voices if narrator in (voice.name, voice.label))
     return next(own, DEFAULT_ENGINE)
 
 
@@ -99,17 +131,10 @@ def profile_notice(order: Order) -> str:
 
 def read(order: Order) -> ScriptDocument:
     """Check the order and read its script; title and author are the order's where it has any. Raises ScriptError."""
-    from scheduler.scripts.model import ReadOptions
-    from scheduler.scripts.registry import read_script
-
     check(order)
-    options = ReadOptions(
-        language=order.language,
-        encoding=order.encoding,
-        include_roles=order.include_roles,
-        tables="read" if order.tables == "read" else "skip",
-    )
-    document = read_script(order.source, format=order.script_format, options=options)
+    document = read_source(order)
+    if order.strict and document.rejected:
+        raise ScriptRejected(order.source.name, document.rejected)
     return replace(
         document,
         title=order.title or document.title or order.source.stem,
@@ -117,18 +142,75 @@ def read(order: Order) -> ScriptDocument:
     )
 
 
-def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], store: Store | None) -> ImportPlan:
+def note_rejects(order: Order, document: ScriptDocument) -> str:
+    """Write what a script's reader left out into the order's report; returns a sentence for people, or ''.
+
+    Raises ScriptUnreadable when the report cannot be written: nobody would look for what was never said.
+    """
+    from scheduler.scripts.rejects import write_rejects
+
+    if not document.rejected:
+        return ""
+    report = order.rejects or Path(f"{order.source.stem}-rejected.csv")
+    count = write_rejects(document, order.source.name, report)
+    parts = "1 part of {} is" if count == 1 else f"{count} parts of {{}} are"
+    return f"{parts.format(order.source.name)} left out; {report} says which and why (--strict refuses such scripts)"
+
+
+def read_source(order: Order) -> ScriptDocument:
+    """Read an order's script as its reading options say. Raises OrderError, ScriptError."""
+    from typing import get_args
+
+    from scheduler.scripts.model import ReadOptions, ScriptKind
+    from scheduler.scripts.registry import read_script
+    from scheduler.scripts.timecode import FrameRateInvalid, parse_frame_rate
+
+    kinds = get_args(ScriptKind)
+    if order.script_kind is not None and order.script_kind not in kinds:
+        raise OrderError(f"--kind {order.script_kind!r}: choose from {', '.join(kinds)}")
+    try:
+        rate = None if order.frame_rate is None else parse_frame_rate(order.frame_rate)
+    except FrameRateInvalid as error:
+        raise OrderError(f"--fps {order.frame_rate!r}: {error}") from error
+    options = ReadOptions(
+        language=order.language,
+        encoding=order.encoding,
+        include_roles=order.include_roles,
+        tables="read" if order.tables == "read" else "skip",
+        frame_rate=rate,
+    )
+    if order.mapping is not None:
+        from scheduler.scripts.mapping import read_mapping
+
+        options = read_mapping(order.mapping).applied_to(options)
+    return read_script(order.source, format=order.script_format, kind=order.script_kind, options=options)
+
+
+def plan(
+    order: Order,
+    document: ScriptDocument,
+    voices: Sequence[VoiceRecord],
+    store: Store | None,
+    lexicon: Lexicon | None = None,
+) -> ImportPlan:
     """Cast and plan; the cover goes to ``store``, or nowhere in a dry run. Raises CastingError, ProfileUnknown …"""
     from db.records import JobOptions
-    from scheduler.casting import cast
+    from scheduler.castfile import Uncast
+    from scheduler.casting import cast, roles_of
     from scheduler.local.voices import NARRATORS
     from scheduler.planning import make_plan, source_sha256
 
     engine = order.engine or DEFAULT_ENGINE
-    narrator = order.voice or NARRATORS.get(engine)
+    written = casting_file(order)
+    narrator = order.voice or written.narrator or NARRATORS.get(engine)
     if narrator is None:
         raise OrderError(f"engine {engine!r} has no voice of its own: name the narrator with --voice")
-    casting = cast(document, voices, narrator=narrator, overrides=order.cast)
+    roles = roles_of(document)
+    uncast = written.uncast_of(roles)
+    if written.uncast == "refuse" and (missing := [name for name in uncast if not _is_cast(name, order.cast)]):
+        raise Uncast(written.file, tuple(missing))
+    overrides = {**written.overrides(roles), **order.cast}
+    casting = cast(document, voices, narrator=narrator, overrides=overrides)
     options = JobOptions.model_validate(
         {"formats": order.formats, "review": order.review, "year": document.year, "cover": _keep_cover(document, store)}
     )
@@ -142,7 +224,21 @@ def plan(order: Order, document: ScriptDocument, voices: Sequence[VoiceRecord], 
         options=options,
         out_url=order.out_url,
         priority=order.priority,
+        lexicon=lexicon,
     )
+
+
+def casting_file(order: Order) -> CastingFile:
+    """The order's casting file; one that says nothing where there is none. Raises CastFileError."""
+    from scheduler.castfile import CastingFile, read_casting_file
+
+    return CastingFile("") if order.casting is None else read_casting_file(order.casting)
+
+
+def _is_cast(name: str, cast: Mapping[str, str]) -> bool:
+    from scheduler.casting import same_name
+
+    return any(same_name(key).partition(":")[0] == same_name(name) for key in cast)
 
 
 def slug_of(*candidates: str) -> str:

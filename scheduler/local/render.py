@@ -9,23 +9,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from scheduler.local.order import DEFAULT_ENGINE, Order, OrderError, engine_of, plan, profile_notice, read
+from scheduler.local.order import (
+    DEFAULT_ENGINE,
+    Order,
+    OrderError,
+    casting_file,
+    engine_of,
+    note_rejects,
+    plan,
+    profile_notice,
+    read,
+)
 from scheduler.local.watch import View, watch
 from scheduler.progress import complete
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from db.queries.lexicon import LexiconEntry
     from db.records import (
         ImportPlan,
         ImportResult,
         JobProgress,
         LineRow,
         NewDeliverable,
+        Pace,
         SectionProgress,
         VoiceRecord,
     )
     from db.settings import Settings
+    from scheduler.estimates import Share
     from scheduler.scripts.model import ScriptDocument
 
 
@@ -90,6 +103,9 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
 
     started = time.monotonic()
     document = read(order)  # before anything is started: a bad script is the commonest error
+    left_out = note_rejects(order, document)
+    if left_out:
+        say(left_out)
     notice = profile_notice(order)
     if notice:
         say(f"{order.profile}: {notice}")
@@ -116,7 +132,7 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
             )
 
 
-def submit(settings: Settings, order: Order) -> tuple[ImportPlan, ImportResult]:
+def submit(settings: Settings, order: Order, *, say: Callable[[str], None]) -> tuple[ImportPlan, ImportResult]:
     """Store an order as a job of a running farm. Raises OrderError without one."""
     from db.schema import require_current
     from db.session import make_engine
@@ -124,6 +140,9 @@ def submit(settings: Settings, order: Order) -> tuple[ImportPlan, ImportResult]:
     if settings.database_url is None:
         raise OrderError("submit hands work to a running farm: set DATABASE_URL, or use `voicefarm render`")
     document = read(order)
+    left_out = note_rejects(order, document)
+    if left_out:
+        say(left_out)
     database = make_engine(settings.database_url, pool_size=1, application_name="voicefarm-submit")
     try:
         with database.connect() as conn:
@@ -136,25 +155,32 @@ def submit(settings: Settings, order: Order) -> tuple[ImportPlan, ImportResult]:
 def dry_run(settings: Settings, order: Order) -> dict[str, Any]:
     """What a render of this order would do. Raises as a render would.
 
-    A database is asked where one is configured, and this home's own where it names a voice that no engine brings.
+    A database is asked where one is configured, and this home's own where there is one: for its voices, and for how
+    fast they spoke.
 
     Voices that are named and not at hand are reported, with the narrator's in their place.
     """
-    from scheduler.casting import same_name
-    from scheduler.estimates import estimate
+    from scheduler.casting import roles_of, same_name
+    from scheduler.estimates import Paces, estimate
+    from scheduler.lexicon import Lexicon
 
     document = read(order)
-    voices = _voices_without_farm(settings, order)
+    at_hand = _at_hand(settings, order)
+    voices = at_hand.voices
     known = {name for voice in voices for name in (voice.name, voice.label)}
-    missing = sorted({name for name in (*order.cast.values(), order.voice) if name and name not in known})
+    written = casting_file(order)
+    wanted = {**written.overrides(roles_of(document)), **order.cast}
+    narrator = order.voice or written.narrator
+    missing = sorted({name for name in (*wanted.values(), narrator) if name and name not in known})
     possible = replace(
         order,
-        cast={who: voice for who, voice in order.cast.items() if voice in known},
-        voice=order.voice if order.voice in known else None,
+        casting=None,
+        cast={who: voice for who, voice in wanted.items() if voice in known},
+        voice=narrator if narrator in known else None,
     )
-    planned = plan(possible, document, voices, None)
-    figures = estimate(planned)
+    planned = plan(possible, document, voices, None, Lexicon(at_hand.entries))
     labels = {voice.id: voice.label for voice in voices}
+    figures = estimate(planned, Paces(at_hand.paces, labels))
     cast = {same_name(line.character): labels[line.voice_id] for part in planned.sections for line in part.lines}
     return {
         "title": planned.title,
@@ -168,11 +194,17 @@ def dry_run(settings: Settings, order: Order) -> dict[str, Any]:
         "audio_s": figures.audio_ms / 1000,
         "audio_low_s": figures.low_ms / 1000,
         "audio_high_s": figures.high_ms / 1000,
+        "engine_s": None if figures.render_ms is None else figures.render_ms / 1000,
+        "lines_of_known_pace": figures.learnt_lines,
         "characters": [
-            {"character": name, "voice": cast[same_name(name)], "lines": share.lines, "audio_s": share.audio_ms / 1000}
+            {"character": name, "voice": cast[same_name(name)], **_share(share)}
             for name, share in figures.by_character.items()
         ],
+        "voices": [{"voice": labels[voice_id], **_share(share)} for voice_id, share in figures.by_voice.items()],
         "voices_missing": missing,
+        "uncast": [name for name in written.uncast_of(roles_of(document)) if name not in order.cast]
+        if order.casting is not None
+        else [],
         "sections": [
             {
                 "key": part.key,
@@ -191,16 +223,18 @@ def _store(
     settings: Settings, order: Order, document: ScriptDocument, database: sa.Engine, *, one_engine: str | None
 ) -> tuple[ImportPlan, ImportResult]:
     """Cast, plan and import in one transaction: a script is stored whole or not at all."""
-    from db.queries import imports, voices
+    from db.queries import imports, lexicon, voices
     from db.session import retry_transient
     from db.store import Store
+    from scheduler.lexicon import Lexicon
 
     store = Store(settings.resolved_store_url)
 
     def run() -> tuple[ImportPlan, ImportResult]:
         with database.begin() as conn:
             at_hand = voices.list_voices(conn, one_engine)
-            planned = plan(replace(order, engine=engine_of(order, at_hand)), document, at_hand, store)
+            entries = Lexicon(lexicon.list_entries(conn))
+            planned = plan(replace(order, engine=engine_of(order, at_hand)), document, at_hand, store, entries)
             return planned, imports.import_script(conn, planned)
 
     return retry_transient(run)
@@ -218,28 +252,45 @@ def _mention_missing_workers(
         say(f"no worker of engine {engine} is alive now; lines wait until `voicefarm worker --engine {engine}` runs")
 
 
-def _voices_without_farm(settings: Settings, order: Order) -> Sequence[VoiceRecord]:
+def _share(share: Share) -> dict[str, Any]:
+    return {
+        "lines": share.lines,
+        "text_characters": share.characters,
+        "audio_s": share.audio_ms / 1000,
+        "engine_s": share.render_ms / 1000 or None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _AtHand:
+    """What a plan is made with: of the farm that is configured, else of this home, else what engines bring."""
+
+    voices: Sequence[VoiceRecord]
+    paces: Sequence[Pace] = ()
+    entries: Sequence[LexiconEntry] = ()
+
+
+def _at_hand(settings: Settings, order: Order) -> _AtHand:
     if settings.database_url is not None:
-        return _voices_of(settings.database_url)
+        return _stored(settings.database_url)
     from db.server import EmbeddedPostgres
     from db.server_files import is_made
     from scheduler.local.voices import builtin_voices
 
-    brought = builtin_voices(order.engine or DEFAULT_ENGINE)
-    known = {name for voice in brought for name in (voice.name, voice.label)}
-    if all(name in known for name in (*order.cast.values(), order.voice) if name) or not is_made(settings.home):
-        return brought
+    if not is_made(settings.home):
+        return _AtHand(builtin_voices(order.engine or DEFAULT_ENGINE))
     with EmbeddedPostgres(settings.home) as server:
-        stored = _voices_of(server.url)
-    engine = engine_of(order, stored)  # a render on this machine runs one engine
-    kept = [voice for voice in stored if voice.engine == engine]
-    labels, last = {voice.label for voice in kept}, max((voice.id for voice in stored), default=0)
+        stored = _stored(server.url)
+    engine = engine_of(order, stored.voices)  # a render on this machine runs one engine
+    kept = [voice for voice in stored.voices if voice.engine == engine]
+    labels, last = {voice.label for voice in kept}, max((voice.id for voice in stored.voices), default=0)
     more = [voice for voice in builtin_voices(engine) if voice.label not in labels]
-    return [*kept, *(replace(voice, id=last + number) for number, voice in enumerate(more, 1))]
+    brought = (replace(voice, id=last + number) for number, voice in enumerate(more, 1))
+    return replace(stored, voices=[*kept, *brought])
 
 
-def _voices_of(url: str) -> Sequence[VoiceRecord]:
-    from db.queries import voices
+def _stored(url: str) -> _AtHand:
+    from db.queries import lexicon, pace, voices
     from db.schema import require_current
     from db.session import make_engine
 
@@ -247,7 +298,7 @@ def _voices_of(url: str) -> Sequence[VoiceRecord]:
     try:
         with database.connect() as conn:
             require_current(conn)
-            return voices.list_voices(conn)
+            return _AtHand(voices.list_voices(conn), pace.paces(conn), lexicon.list_entries(conn))
     finally:
         database.dispose()
 

@@ -18,6 +18,7 @@ _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,500}\?>")
 _PROLOG = re.compile(r"(?:\s+|<!--.*?-->|<\?.*?\?>)*", re.DOTALL)
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
+_REFERENCE = re.compile(r"&#(?:[xX]0*([0-9A-Fa-f]{1,8})|0*([0-9]{1,10}));")
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _TAGS = re.compile(r"<[^<>]*>")
 _COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -32,6 +33,7 @@ def parse_xml(data: bytes, file: str, place: str, *, lenient: bool = False) -> e
     """
     text = _without_doctype(_decoded(data, file, place), file, place)
     text = _ENTITY.sub(lambda match: _character(match, file, place), text)
+    text = _REFERENCE.sub(_valid, text)
     raw = _BAD_CHARS.sub("", text).encode("utf-8")
     try:
         return etree.fromstring(raw, _parser(recover=False))
@@ -41,6 +43,12 @@ def parse_xml(data: bytes, file: str, place: str, *, lenient: bool = False) -> e
         raise ScriptUnreadable(file, place, f"is not XML: {error.msg}") from error
     except ValueError as error:
         raise ScriptUnreadable(file, place, f"is not XML: {error}") from error
+
+
+def _valid(match: re.Match[str]) -> str:
+    """A reference by number; one to what is no character of XML is dropped."""
+    number = int(match[1], 16) if match[1] else int(match[2])
+    return "" if number > 0x10FFFF or _BAD_CHARS.match(chr(number)) else match[0]
 
 
 def _parser(*, recover: bool) -> etree.XMLParser:

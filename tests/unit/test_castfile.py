@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.casting import Role
 from scheduler.castfile import CastFileError, Uncast, read_casting_file
+from scheduler.casting import Role
 
 BIBLE = """
 narrator: draft-1

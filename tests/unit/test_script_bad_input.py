@@ -258,3 +258,10 @@ def test_samples_are_read_alike_whatever_their_line_ends(tmp_path: Path) -> None
             for mark in (b"", b"\xef\xbb\xbf")
         ]
         assert all(document == read[0] for document in read)
+
+
+@pytest.mark.parametrize("reference", ["&#xD800;", "&#x0;", "&#99999999;"])
+def test_a_reference_to_no_character_is_dropped(reference: str, tmp_path: Path) -> None:
+    book = Book({"a.xhtml": page(f"<p>Good{reference} morning<b> to you.</p>")})
+    document = read_script(book.write(tmp_path / "a.epub"))
+    assert document.sections[0].lines[0].text == "Good morning to you."

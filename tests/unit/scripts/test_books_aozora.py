@@ -10,6 +10,7 @@ from scheduler.scripts.aozora import AozoraReader
 from scheduler.scripts.errors import MarkupError, ScriptEmpty, ScriptError, ScriptUnreadable
 from scheduler.scripts.model import ReadOptions, ScriptDocument
 from scheduler.scripts.source import ScriptSource
+from scheduler.scripts.text import TextReader
 
 RULE = "-" * 55
 LEGEND = f"""{RULE}
@@ -234,3 +235,13 @@ def test_no_mark_is_ever_spoken(body: str, tmp_path: Path) -> None:
     except ScriptError:
         return
     assert "［＃" not in "".join(line.said for section in document.sections for line in section.lines)
+
+
+def test_lines_of_plain_text_are_paragraphs_where_all_but_the_titles_end_as_sentences_do(tmp_path: Path) -> None:
+    path = tmp_path / "rain.txt"
+    path.write_text(
+        "第一回　灯り\n　夜だった。\n　灯りがついた。\n第二回　朝\n　朝だった。\n　雨だった。\n", encoding="utf-8"
+    )
+    document = TextReader().read(ScriptSource.open(path), ReadOptions())
+    assert [section.title for section in document.sections] == ["第一回 灯り", "第二回 朝"]
+    assert lines(document)[0] == [("第一回 灯り",) * 2, ("夜だった。",) * 2, ("灯りがついた。",) * 2]

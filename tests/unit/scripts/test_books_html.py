@@ -284,6 +284,14 @@ def test_bad_files_are_errors(tmp_path: Path) -> None:
         read(b"\0\xff\0\xfe", tmp_path)
 
 
+@pytest.mark.timeout(10)
+def test_a_row_of_comments_takes_no_time(tmp_path: Path) -> None:
+    comments = "<!-- --> " * 20_000
+    assert not HtmlReader().sniff(comments.encode())
+    assert HtmlReader().sniff(f"{comments}<html>".encode())
+    assert texts(read(comments + page("<p>It was late that night.</p>"), tmp_path)) == [["It was late that night."]]
+
+
 PARTS = (
     "<p>", "</p>", "<br>", "<br><br>", "<table>", "<td>", "<ruby>", "<rt>", "<rp>", "</ruby>", "<h1>", "</h1>", "<nav>",
     "</nav>", "<svg>", "<math>", "<script>", "</script>", "<b", "&amp;", "&#0;", "&#xD800;", "&#1114112;", "&#x1F;",

@@ -213,6 +213,12 @@ def test_paragraphs_are_told_from_gaps_where_nothing_is_indented(tmp_path: Path)
     ]
 
 
+@pytest.mark.timeout(10)
+def test_long_lines_of_marks_take_no_time(tmp_path: Path) -> None:
+    book = Printed().page("- " * 20_000, "It was late that night.", ". " * 20_000)
+    assert "It was late that night." in texts(read(book, tmp_path))[0][-1]
+
+
 def test_what_repeats_inside_the_text_is_text(tmp_path: Path) -> None:
     book = Printed()
     for number in range(5):

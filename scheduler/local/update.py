@@ -1,0 +1,618 @@
+"""`voicefarm update` behind the command line: a new revision of a production, compared with the one before.
+
+A new script, another casting or newer versions of voices become a plan like any other; what the plan renders follows
+from digests alone. This file says beforehand what that will be, and gives locked lines and chosen takes back to the
+revision in the transaction that stores it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scheduler.local.order import Order, OrderError, check
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from db.queries.history import StoredLine, StoredScript, StoredSection
+    from db.queries.takes import LockedTake
+    from db.records import ImportPlan, ImportResult, PlannedLine, PlannedSection, VoiceRecord
+    from db.settings import Settings
+    from db.store import Store
+    from scheduler.diffing import LineDiff, ScriptDiff
+    from scheduler.estimates import Estimate
+    from scheduler.local.watch import View
+    from scheduler.scripts.model import Rejection, ScriptDocument
+
+_SHOWN_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is asked of a new revision; None leaves it as the last job had it."""
+
+    reading: Order | None = None
+    """The new script and how to read it; None takes the lines as they are stored."""
+    cast: Mapping[str, str] = field(default_factory=dict)
+    """Character → voice."""
+    voice: str | None = None
+    casting: Path | None = None
+    versions: tuple[str, ...] = ()
+    """Voices that are to be used in another version: NAME for the newest, NAME@N for that one."""
+    out: str | None = None
+    profile: str | None = None
+    formats: tuple[str, ...] | None = None
+    review: bool | None = None
+    title: str | None = None
+    author: str | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A plan beside the revision before it."""
+
+    diff: ScriptDiff
+    held: Mapping[str, LockedTake]
+    """Line key in the plan → the locked take that it keeps."""
+    renamed: Mapping[str, str]
+    """Line key before → in the plan, of locked lines whose key is another now."""
+    lost: tuple[str, ...]
+    """Keys of locked lines that the plan does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an update would do."""
+
+    stored: StoredScript
+    plan: ImportPlan
+    comparison: Comparison
+    to_render: tuple[PlannedLine, ...]
+    """Lines that have no take yet."""
+    estimate: Estimate | None
+    """Of the lines to render; None where there are none."""
+    sections_again: tuple[str, ...]
+    """Titles of sections whose track is made again."""
+    warnings: tuple[str, ...]
+    rejected: tuple[Rejection, ...]
+    notices: tuple[Rejection, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts: every line that is not kept, and what it costs."""
+        found = self.comparison
+        counts = found.diff.counts
+        figures = self.estimate
+        wanted = {line.key for line in self.to_render}
+        return {
+            "slug": self.plan.slug,
+            "revision": self.stored.revision,
+            "counts": {**{status.value: count for status, count in counts.items()}, "locked": len(found.held)},
+            "to_render": len(self.to_render),
+            "audio_s": 0.0 if figures is None else figures.audio_ms / 1000,
+            "engine_s": None if figures is None or figures.render_ms is None else figures.render_ms / 1000,
+            "sections_to_assemble": list(self.sections_again),
+            "lines": [
+                {**_entry(entry), "render": entry.new is not None and entry.new.key in wanted}
+                for entry in found.diff.lines
+                if entry.status != "kept" or entry.locked
+            ],
+            "sections": [
+                {"status": part.status.value, "old": part.old, "new": part.new}
+                for part in found.diff.sections
+                if part.status != "kept"
+            ],
+            "warnings": list(self.warnings),
+            "rejected": [{"place": item.place, "reason": item.reason} for item in self.rejected],
+            "notices": [{"place": item.place, "reason": item.reason} for item in self.notices],
+        }
+
+
+def propose(conn: sa.Connection, slug: str, changes: Changes, store: Store | None) -> Proposal:
+    """Plan a new revision of a production and compare it with the newest; stores nothing but a cover.
+
+    Without ``store`` the cover is only named. Raises NotFound, OrderError, ScriptError, CastingError.
+    """
+    from db.queries import history, pace, takes
+    from scheduler.estimates import Paces, estimate
+
+    stored = history.latest(conn, slug)
+    order = _order(stored, changes)
+    check(order)
+    document = None if changes.reading is None else _read(order)
+    if document is None:
+        plan, voices = _from_stored(conn, stored, order, changes)
+    else:
+        plan, voices = _from_script(conn, stored, order, document, changes, store)
+    labels = {**{line.voice_id: line.voice for line in stored.lines}, **{voice.id: voice.label for voice in voices}}
+    comparison = compare(conn, stored, plan, labels)
+    known = takes.known_digests(conn, (line.digest for line in _lines(plan)))
+    fresh = [line for line in _lines(plan) if line.key not in comparison.held and line.digest not in known]
+    figures = None
+    if fresh:
+        part = replace(plan.sections[0], lines=tuple(fresh))
+        figures = estimate(replace(plan, sections=(part,)), Paces(pace.paces(conn), labels))
+    return Proposal(
+        stored,
+        plan,
+        comparison,
+        tuple(fresh),
+        figures,
+        _sections_again(stored, plan, comparison, takes.locks(conn, stored.production.id)),
+        _warnings(comparison),
+        () if document is None else document.rejected,
+        () if document is None else document.notices,
+    )
+
+
+def carry_out(conn: sa.Connection, proposal: Proposal) -> ImportResult:
+    """Store a proposal as the production's next revision, in the caller's transaction."""
+    return _store(conn, proposal.stored, proposal.plan, proposal.comparison)
+
+
+def import_keeping(conn: sa.Connection, plan: ImportPlan) -> ImportResult:
+    """Import a plan so that locked lines and chosen takes of the revision before stay: for any way a script comes in.
+
+    In the caller's one transaction. Raises what ``imports.import_script`` raises.
+    """
+    from db.errors import NotFound
+    from db.locks import lock_title
+    from db.queries import history, imports, voices
+
+    lock_title(conn, plan.slug)
+    try:
+        stored = history.latest(conn, plan.slug)
+    except NotFound:
+        return imports.import_script(conn, plan)
+    known = {line.voice_id: line.voice for line in stored.lines}
+    new = sorted({line.voice_id for line in _lines(plan)} - known.keys())
+    labels = {**known, **{voice_id: voices.get_voice_by_id(conn, voice_id).label for voice_id in new}}
+    return _store(conn, stored, plan, compare(conn, stored, plan, labels))
+
+
+def compare(conn: sa.Connection, stored: StoredScript, plan: ImportPlan, labels: Mapping[int, str]) -> Comparison:
+    """Set a plan beside the stored revision: what became of each line, and which keep a locked take."""
+    from db.queries import takes
+    from scheduler.diffing import NewLine, OldLine, diff, has_own_id
+
+    locks = takes.locks(conn, stored.production.id)
+    before = [
+        OldLine(**_compared(line, section.key, line.voice), locked=line.key in locks)
+        for section in stored.sections
+        for line in section.lines
+    ]
+    after = [
+        NewLine(**_compared(line, section.key, labels[line.voice_id]))
+        for section in plan.sections
+        for line in section.lines
+    ]
+    found = diff(before, after)
+    held: dict[str, LockedTake] = {}
+    renamed: dict[str, str] = {}
+    for entry in found.lines:
+        if entry.old is None or entry.new is None or not entry.locked:
+            continue
+        old, new = entry.old, entry.new
+        if old.key == new.key or old.text == new.text:
+            held[new.key] = locks[old.key]
+            if old.key != new.key:
+                renamed[old.key] = new.key
+    kept = {entry.old.key for entry in found.lines if entry.old and entry.new and entry.new.key in held}
+    back = [line for line in after if line.key in locks and line.key not in held and has_own_id(line.key)]
+    there = {line.key for line in before}
+    held.update((line.key, locks[line.key]) for line in back if line.key not in there)  # it was away for a revision
+    return Comparison(found, held, renamed, tuple(key for key in locks if key not in kept and key not in held))
+
+
+def follow(settings: Settings, proposal: Proposal, job_id: int, view: View) -> bool:
+    """Render a stored update on this machine, where no farm is configured; whether everything was made.
+
+    Raises OrderError where its lines need more than the one engine that a process runs.
+    """
+    from scheduler.local.farm import open_farm
+    from scheduler.local.watch import watch
+    from scheduler.progress import complete
+
+    with open_farm(settings, engine=one_engine(proposal)) as farm:
+        return complete(watch(farm.database, job_id, view))
+
+
+def one_engine(proposal: Proposal) -> str:
+    """The engine that renders a proposal on this machine. Raises OrderError for several."""
+    engines = sorted({line.engine for line in proposal.to_render or tuple(_lines(proposal.plan))})
+    if len(engines) > 1:
+        raise OrderError(
+            f"lines of engines {', '.join(engines)} are to be rendered, this machine runs one at a time: "
+            "set DATABASE_URL to a farm with a worker for each"
+        )
+    return engines[0]
+
+
+# --- the order and the plan ---
+
+
+def _order(stored: StoredScript, changes: Changes) -> Order:
+    """The last job's order with what was asked for over it."""
+    reading = changes.reading or Order(Path(stored.source_name))
+    return replace(
+        reading,
+        profile=changes.profile or stored.profile,
+        formats=stored.options.formats if changes.formats is None else changes.formats,
+        out=changes.out or stored.out_url,
+        title=changes.title or stored.production.title,
+        author=stored.production.author if changes.author is None else changes.author,
+        slug=stored.production.slug,
+        priority=stored.production.priority if changes.priority is None else changes.priority,
+        review=stored.options.review if changes.review is None else changes.review,
+        casting=changes.casting,
+    )
+
+
+def _read(order: Order) -> ScriptDocument:
+    """Read the new script; its own title and author stay visible, in a notice, where the production has others."""
+    from scheduler.local.order import read
+    from scheduler.scripts.model import Rejection
+
+    own = read(replace(order, title=None, author=None))
+    found = replace(own, title=order.title or own.title, author=order.author or own.author)
+    if own.title in (found.title, order.source.stem):
+        return found
+    reason = f"the script is called {own.title!r}, the production stays {found.title!r}; --title changes it"
+    return replace(found, notices=(*found.notices, Rejection("", reason)))
+
+
+def _from_script(
+    conn: sa.Connection,
+    stored: StoredScript,
+    order: Order,
+    document: ScriptDocument,
+    changes: Changes,
+    store: Store | None,
+) -> tuple[ImportPlan, list[VoiceRecord]]:
+    """Plan a new script with the voices that its characters have."""
+    from db.queries import lexicon
+    from scheduler.casting import NARRATOR, roles_of, same_name
+    from scheduler.lexicon import Lexicon
+    from scheduler.local.order import casting_file, plan
+
+    roles = roles_of(document)
+    written = casting_file(order)
+    given = {**written.overrides(roles), **changes.cast}
+    narrator = changes.voice or written.narrator
+    recast = {same_name(name).partition(":")[0] for name in given} | ({NARRATOR} if narrator else set())
+    versions = _versions(conn, changes.versions, stored)
+    there = {(same_name(role.name), tag) for role in roles for tag in role.languages}
+    kept = {
+        f"{who}:{tag}": _label(label, versions)
+        for (who, tag), label in _stored_cast(stored).items()
+        if (who, tag) in there and who not in recast
+    }
+    narrator = narrator or _label(_stored_narrator(stored), versions)
+    voices = _voices(conn, {*kept.values(), *given.values(), narrator})
+    wanted = replace(order, voice=narrator, cast={**kept, **given})
+    planned = plan(wanted, document, voices, store, Lexicon(lexicon.list_entries(conn)))
+    if store is None and document.cover is not None:
+        planned = _with_cover_named(planned, document.cover)
+    return planned, voices
+
+
+def _from_stored(
+    conn: sa.Connection, stored: StoredScript, order: Order, changes: Changes
+) -> tuple[ImportPlan, list[VoiceRecord]]:
+    """Plan the stored lines again, with other voices where that was asked for."""
+    from db.records import ImportPlan, PlannedLine, PlannedSection
+    from scheduler.planning import _plan_digest
+    from scheduler.scripts.model import ScriptDocument
+
+    told = {**changes.cast, **({"narrator": changes.voice} if changes.voice else {})}
+    if changes.casting is not None:
+        raise OrderError("--casting goes with a new script; name the characters with --recast NAME=VOICE")
+    versions = _versions(conn, changes.versions, stored)
+    voices = _voices(conn, {*told.values(), *versions.values()})
+    desk = _Recast(stored, told, versions, voices)
+    sections = tuple(
+        PlannedSection(
+            section.key, section.kind, section.title, tuple(PlannedLine(**desk.line(line)) for line in section.lines)
+        )
+        for section in stored.sections
+    )
+    production = stored.production
+    options = stored.options.model_copy(update={"formats": order.formats, "review": order.review})
+    title, author = order.title or production.title, order.author or ""
+    head = ScriptDocument(title, author, production.language, production.kind, stored.format, ())  # type: ignore[arg-type]  # as it was stored
+    planned = ImportPlan(
+        slug=production.slug,
+        title=title,
+        author=author,
+        language=production.language,
+        kind=production.kind,
+        priority=order.priority,
+        source_name=stored.source_name,
+        source_sha256=stored.source_sha256,
+        format=stored.format,
+        digest=_plan_digest(head, title, sections, order.profile, options),
+        out_url=order.out_url,
+        profile=order.profile,
+        options=options,
+        sections=sections,
+    )
+    return planned, voices
+
+
+class _Recast:
+    """Gives stored lines other voices."""
+
+    def __init__(
+        self,
+        stored: StoredScript,
+        told: Mapping[str, str],
+        versions: Mapping[str, str],
+        voices: Sequence[VoiceRecord],
+    ) -> None:
+        from scheduler.casting import same_name
+        from scheduler.errors import CharacterUnknown
+
+        self._by_name = {name: voice for voice in reversed(voices) for name in (voice.name, voice.label)}
+        self._told = {same_name(name): voice for name, voice in told.items()}
+        self._versions = versions
+        people = {same_name(line.character): line.character for line in stored.lines}
+        for name in told:
+            if same_name(name) not in people and same_name(name).rpartition(":")[0] not in people:
+                raise CharacterUnknown(name, tuple(people.values()))
+
+    def line(self, line: StoredLine) -> dict[str, Any]:
+        """Values of the planned line. Raises VoiceUnknown, NobodySpeaks, ConsentMissing."""
+        values = {
+            name: getattr(line, name)
+            for name in ("key", "kind", "character", "text", "spoken", "language", "pause_ms", "in_ms", "out_ms")
+        }
+        values |= {"direction": line.direction, "seed": line.seed}
+        voice = self._voice(line)
+        if voice is None or voice.label == line.voice:
+            return values | {"voice_id": line.voice_id, "engine": line.engine, "digest": line.digest}
+        return values | {"voice_id": voice.id, "engine": voice.engine, "digest": _digest(line, voice)}
+
+    def _voice(self, line: StoredLine) -> VoiceRecord | None:
+        from scheduler.casting import same_name, speaks
+        from scheduler.errors import ConsentMissing, NobodySpeaks, VoiceUnknown
+        from scheduler.scripts.languages import primary
+
+        who = same_name(line.character)
+        keys = (f"{who}:{line.language.casefold()}", f"{who}:{primary(line.language)}", who)
+        name = next((self._told[key] for key in keys if key in self._told), None)
+        name = name or self._versions.get(line.voice.rpartition("@")[0])
+        if name is None:
+            return None
+        voice = self._by_name.get(name)
+        if voice is None:
+            raise VoiceUnknown(name, tuple(sorted({known.name for known in self._by_name.values()})))
+        if not speaks(voice, line.language):
+            able = {known.name for known in self._by_name.values() if known.live and speaks(known, line.language)}
+            raise NobodySpeaks(line.character, line.language, tuple(sorted(able)))
+        if not voice.live:
+            raise ConsentMissing(voice.name, line.character)
+        return voice
+
+
+def _digest(line: StoredLine, voice: VoiceRecord) -> str:
+    from db.digest import line_digest
+
+    return line_digest(
+        line.spoken, line.language, voice.digest, dict(line.direction), voice.engine, voice.engine_version, line.seed
+    )
+
+
+def _versions(conn: sa.Connection, names: Sequence[str], stored: StoredScript) -> dict[str, str]:
+    """Voice name → the label that its lines get. Raises OrderError for a voice nobody has, NotFound for a version."""
+    from db.queries.voices import get_voice
+
+    found: dict[str, str] = {}
+    speaking = {line.voice.rpartition("@")[0] for line in stored.lines}
+    for text in names:
+        name, mark, number = text.rpartition("@")
+        if mark and number.isascii() and number.isdigit() and len(number) < 10:
+            version: int | None = int(number)
+        else:
+            name, version = text, None
+        if name not in speaking:
+            raise OrderError(
+                f"--voice-version {text}: nobody of {stored.production.slug} has that voice; "
+                f"in use are {', '.join(sorted(speaking))}"
+            )
+        found[name] = get_voice(conn, name, version).label
+    return found
+
+
+def _label(label: str, versions: Mapping[str, str]) -> str:
+    return versions.get(label.rpartition("@")[0], label)
+
+
+def _stored_cast(stored: StoredScript) -> dict[tuple[str, str], str]:
+    """(character as compared, language) → label of the voice that most of its lines have."""
+    from scheduler.casting import same_name
+
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for line in stored.lines:
+        counts.setdefault((same_name(line.character), line.language), Counter())[line.voice] += 1
+    return {key: found.most_common(1)[0][0] for key, found in counts.items()}
+
+
+def _stored_narrator(stored: StoredScript) -> str:
+    """The narrator's voice; where nobody narrates, the one that speaks most."""
+    from scheduler.casting import NARRATOR
+
+    lines = stored.lines
+    telling = [line.voice for line in lines if line.character == NARRATOR]
+    return Counter(telling or [line.voice for line in lines]).most_common(1)[0][0]
+
+
+def _voices(conn: sa.Connection, wanted: set[str]) -> list[VoiceRecord]:
+    """The newest version of every voice, and before them the earlier ones that are asked for by label."""
+    from db.queries.voices import get_voice, list_voices
+
+    newest = list_voices(conn)
+    labels = {voice.label for voice in newest} | {voice.name for voice in newest}
+    earlier = []
+    for label in sorted(wanted - labels):
+        name, _, number = label.rpartition("@")
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            earlier.append(get_voice(conn, name, int(number)))
+    return [*newest, *earlier]
+
+
+def _with_cover_named(plan: ImportPlan, cover: bytes) -> ImportPlan:
+    """The plan as it will be once its cover is in the store."""
+    import hashlib
+
+    suffix = "png" if cover.startswith(b"\x89PNG") else "jpg"
+    name = f"{hashlib.sha256(cover).hexdigest()}.{suffix}"
+    return replace(plan, options=plan.options.model_copy(update={"cover": name}))
+
+
+# --- storing ---
+
+
+def _store(conn: sa.Connection, stored: StoredScript, plan: ImportPlan, found: Comparison) -> ImportResult:
+    from db.queries import imports, takes
+    from scheduler.diffing import has_own_id
+
+    result = imports.import_script(conn, _with_held(plan, found.held))
+    if result.resumed:
+        return result
+    own = {line.key: line.digest for line in _lines(plan)}
+    takes.restore(conn, result.job_id, stored.script_id, {key: (take, own[key]) for key, take in found.held.items()})
+    ended = [*found.renamed, *(key for key in found.lost if not has_own_id(key))]
+    renamed = {new: found.held[new] for new in found.renamed.values()}
+    takes.rename_locks(conn, stored.production.id, renamed, ended)
+    return result
+
+
+def _with_held(plan: ImportPlan, held: Mapping[str, LockedTake]) -> ImportPlan:
+    """The plan with the digests of locked takes, so that their lines are born with a take.
+
+    What the script says of a locked line beyond its take is part of the plan's digest: unlocking it makes a difference.
+    """
+    from db.digest import script_digest
+
+    other = {
+        line.key: held[line.key] for line in _lines(plan) if line.key in held and held[line.key].digest != line.digest
+    }
+    if not other:
+        return plan
+    sections = tuple(
+        replace(
+            section,
+            lines=tuple(
+                replace(line, digest=other[line.key].digest) if line.key in other else line for line in section.lines
+            ),
+        )
+        for section in plan.sections
+    )
+    marks = [[key, other[key].take_id] for key in sorted(other)]
+    return replace(plan, sections=sections, digest=script_digest(["locked", plan.digest, marks]))
+
+
+# --- telling ---
+
+
+def _lines(plan: ImportPlan) -> list[PlannedLine]:
+    return [line for section in plan.sections for line in section.lines]
+
+
+def _compared(line: StoredLine | PlannedLine, section: str, voice: str) -> dict[str, Any]:
+    return {
+        "key": line.key,
+        "section": section,
+        "text": line.text,
+        "spoken": line.spoken,
+        "character": line.character,
+        "voice": voice,
+        "language": line.language,
+        "pause_ms": line.pause_ms,
+        "in_ms": line.in_ms,
+        "out_ms": line.out_ms,
+        "direction": line.direction,
+    }
+
+
+def _sections_again(
+    stored: StoredScript, plan: ImportPlan, found: Comparison, locks: Mapping[str, LockedTake]
+) -> tuple[str, ...]:
+    """Titles of the sections that no track of the revision before serves: a track is found by all that is in it."""
+    production = stored.production
+    before = (production.title, production.author, production.language, stored.profile, stored.options)
+    if before != (plan.title, plan.author, plan.language, plan.profile, plan.options):
+        return tuple(section.title or section.key for section in plan.sections)
+    made = {
+        _ingredients(section, number, len(stored.sections), locks)
+        for number, section in enumerate(stored.sections)
+        if section.state == "assembled"
+    }
+    return tuple(
+        section.title or section.key
+        for number, section in enumerate(plan.sections)
+        if _ingredients(section, number, len(plan.sections), found.held) not in made
+    )
+
+
+def _ingredients(
+    section: StoredSection | PlannedSection, number: int, count: int, held: Mapping[str, LockedTake]
+) -> tuple[object, ...]:
+    """What a track is made of, as far as it is known before the takes are."""
+    lines = tuple(
+        (
+            held[line.key].digest if line.key in held else line.digest,
+            line.pause_ms,
+            line.text,
+            line.character,
+            line.in_ms,
+            line.out_ms,
+        )
+        for line in section.lines
+    )
+    return section.key, section.title, number, count, lines
+
+
+def _warnings(found: Comparison) -> tuple[str, ...]:
+    from scheduler.diffing import has_own_id
+
+    said = []
+    for entry in found.diff.lines:
+        if entry.new is None or entry.new.key not in found.held or entry.old is None:
+            continue
+        other = [name for name in ("text", "spoken", "character", "language", "direction") if name in entry.changes]
+        if other:
+            said.append(
+                f"line {entry.new.key} is locked and keeps its take, although its {' and '.join(other)} changed: "
+                f"{_short(entry.old.text)!r} is heard where the script says {_short(entry.new.text)!r}"
+            )
+    for key in found.lost:
+        end = "its lock waits until it returns" if has_own_id(key) else "its lock ends"
+        said.append(f"locked line {key} is not in the new revision: {end}, its takes are kept")
+    return tuple(said)
+
+
+def _entry(entry: LineDiff) -> dict[str, Any]:
+    old, new = entry.old, entry.new
+    return {
+        "status": entry.status.value,
+        "key": None if new is None else new.key,
+        "old_key": None if old is None else old.key,
+        "section": new.section if new is not None else old.section if old is not None else None,
+        "character": new.character if new is not None else old.character if old is not None else None,
+        "changes": list(entry.changes),
+        "moved": entry.moved,
+        "locked": entry.locked,
+        "old_text": None if old is None else old.text,
+        "text": None if new is None else new.text,
+        "old_voice": None if old is None else old.voice,
+        "voice": None if new is None else new.voice,
+    }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else text[: _SHOWN_CHARS - 1] + "…"
