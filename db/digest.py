@@ -35,8 +35,11 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is list or kind is tuple:  # what lines are made of; the look at abstract classes below is slow
+        return [item if type(item) in _PLAIN else _plain(item) for item in value]
     if isinstance(value, bool | int):
         return int(value)
     if isinstance(value, str):

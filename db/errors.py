@@ -4,6 +4,7 @@
     ├── InvalidTransition     a move the tables in db.states do not allow, or whose prior state has changed
     ├── NotFound              no such production, voice, job, line …
     ├── BadPlan               an import that cannot be stored as asked
+    ├── TakeRefused           a take that cannot be a line's (db.queries.takes)
     ├── DatabaseError
     │   ├── BadDatabaseUrl    not a PostgreSQL URL
     │   ├── DatabaseUnavailable   no answer within the deadline

@@ -80,7 +80,7 @@ def make_plan(
         source_name=source_name,
         source_sha256=source_sha256,
         format=document.format,
-        digest=_plan_digest(document, title or document.title, sections, profile, options),
+        digest=plan_digest(document, title or document.title, sections, profile, options),
         out_url=out_url,
         profile=profile,
         options=options,
@@ -88,7 +88,7 @@ def make_plan(
     )
 
 
-def _plan_digest(
+def plan_digest(
     document: ScriptDocument, title: str, sections: tuple[PlannedSection, ...], profile: str, options: JobOptions
 ) -> str:
     """Everything that changes the deliverables, and nothing else: where they go and how urgent they are does not."""

@@ -99,6 +99,18 @@ SELECT l.digest, l.take_id FROM section s JOIN line l ON l.section_id = s.id
 WHERE s.script_id = :script_id AND l.state = '{LineState.ACCEPTED}'""")
 """Which take lines of the revision before have, by what they say."""
 
+DECIDED = sa.text(f"""
+WITH latest AS (
+    SELECT s.production_id, s.id FROM script s JOIN production p ON p.id = s.production_id
+    WHERE p.slug = :slug ORDER BY s.revision DESC LIMIT 1
+)
+SELECT EXISTS (SELECT FROM locked_take k JOIN latest USING (production_id))
+    OR EXISTS (
+        SELECT FROM latest JOIN section s ON s.script_id = latest.id JOIN line l ON l.section_id = s.id
+        WHERE l.state = '{LineState.ACCEPTED}'
+          AND EXISTS (SELECT FROM take t WHERE t.digest = l.digest AND t.id > l.take_id))""")
+"""Whether somebody locked a take of a production, or chose another than the newest."""
+
 GIVE_BACK = sa.text("""
 UPDATE line l SET take_id = w.take_id, digest = w.digest
 FROM unnest(CAST(:ids AS bigint[]), CAST(:takes AS bigint[]), CAST(:digests AS text[])) AS w(id, take_id, digest)
@@ -260,6 +272,11 @@ def unlock(conn: sa.Connection, slug: str, line: str) -> int:
 def locks(conn: sa.Connection, production_id: int) -> dict[str, LockedTake]:
     """Locked takes of a production by line key."""
     return {row.key: LockedTake(*row) for row in conn.execute(LOCKS, {"production_id": production_id})}
+
+
+def decided(conn: sa.Connection, slug: str) -> bool:
+    """Whether a person locked or chose takes of a production; an import need not look for them otherwise."""
+    return bool(conn.scalar(DECIDED, {"slug": slug}))
 
 
 def known_digests(conn: sa.Connection, digests: Iterable[str]) -> set[str]:

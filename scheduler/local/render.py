@@ -223,10 +223,11 @@ def _store(
     settings: Settings, order: Order, document: ScriptDocument, database: sa.Engine, *, one_engine: str | None
 ) -> tuple[ImportPlan, ImportResult]:
     """Cast, plan and import in one transaction: a script is stored whole or not at all."""
-    from db.queries import imports, lexicon, voices
+    from db.queries import lexicon, voices
     from db.session import retry_transient
     from db.store import Store
     from scheduler.lexicon import Lexicon
+    from scheduler.local.update import import_keeping
 
     store = Store(settings.resolved_store_url)
 
@@ -235,7 +236,7 @@ def _store(
             at_hand = voices.list_voices(conn, one_engine)
             entries = Lexicon(lexicon.list_entries(conn))
             planned = plan(replace(order, engine=engine_of(order, at_hand)), document, at_hand, store, entries)
-            return planned, imports.import_script(conn, planned)
+            return planned, import_keeping(conn, planned)
 
     return retry_transient(run)
 

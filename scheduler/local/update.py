@@ -161,9 +161,11 @@ def import_keeping(conn: sa.Connection, plan: ImportPlan) -> ImportResult:
     """
     from db.errors import NotFound
     from db.locks import lock_title
-    from db.queries import history, imports, voices
+    from db.queries import history, imports, takes, voices
 
     lock_title(conn, plan.slug)
+    if not takes.decided(conn, plan.slug):  # the usual case: nothing to set beside the revision before
+        return imports.import_script(conn, plan)
     try:
         stored = history.latest(conn, plan.slug)
     except NotFound:
@@ -305,7 +307,7 @@ def _from_stored(
 ) -> tuple[ImportPlan, list[VoiceRecord]]:
     """Plan the stored lines again, with other voices where that was asked for."""
     from db.records import ImportPlan, PlannedLine, PlannedSection
-    from scheduler.planning import _plan_digest
+    from scheduler.planning import plan_digest
     from scheduler.scripts.model import ScriptDocument
 
     told = {**changes.cast, **({"narrator": changes.voice} if changes.voice else {})}
@@ -334,7 +336,7 @@ def _from_stored(
         source_name=stored.source_name,
         source_sha256=stored.source_sha256,
         format=stored.format,
-        digest=_plan_digest(head, title, sections, order.profile, options),
+        digest=plan_digest(head, title, sections, order.profile, options),
         out_url=order.out_url,
         profile=order.profile,
         options=options,

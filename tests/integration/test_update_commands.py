@@ -215,6 +215,14 @@ def test_a_locked_line_is_shown_and_warned_about(run: Run, engine: sa.Engine, tm
     assert free["to_render"] == 2
 
 
+def test_a_lock_holds_however_the_script_comes_in(run: Run, engine: sa.Engine, tmp_path: Path, job_id: int) -> None:
+    assert run("takes", "the-fables", "L3", "--lock").returncode == 0
+    script = sheet(tmp_path, changed(("L1", "FOX", "Hello."), ("L3", "FOX", "Sing!")))
+    given = ("--voice", "fake-1", "--cast", "FOX=fake-2", "--cast", "CROW=fake-3", "--engine", "fake")
+    again = answer(run("submit", script, *given, "--title", "The Fables", "-o", "out", "--json"))
+    assert rendered(engine, again["job_id"]) == {"L1": "pending", "L2": "accepted", "L3": "accepted", "L4": "accepted"}
+
+
 def test_parts_that_cannot_be_read_refuse_a_strict_update(run: Run, tmp_path: Path, job_id: int) -> None:
     script = sheet(tmp_path, [*ROWS, ("L5", "FOX", "")], "bad.csv")
     found = answer(run("update", "the-fables", script, "--dry-run", "--json"))
