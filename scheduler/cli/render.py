@@ -251,12 +251,16 @@ def plan(
         return
     typer.echo(
         f"{found['title']} ({found['slug']}), {found['language']}: {found['lines']} lines in "
-        f"{len(found['sections'])} sections, about {span(found['audio_s'])} of audio"
+        f"{len(found['sections'])} sections, about {span(found['audio_s'])} of audio "
+        f"({span(found['audio_low_s'])} to {span(found['audio_high_s'])})"
+        + ("" if found["engine_s"] is None else f", {span(found['engine_s'])} of engine time")
     )
     echo_table(
         ("character", "voice", "lines", "audio"),
         [(who["character"], who["voice"], who["lines"], span(who["audio_s"])) for who in found["characters"]],
     )
+    for name in found["uncast"]:
+        typer.echo(f"not in the casting file: {name}")
     for left_out in found["rejected"]:
         typer.echo(f"not read: {left_out['place']}: {left_out['reason']}")
     if found["profile_notice"]:
