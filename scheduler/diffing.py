@@ -9,18 +9,14 @@ when that is spent, the n-th of each text is paired with the n-th.
 from __future__ import annotations
 
 import re
-from array import array
-from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-SEARCH_STEPS = 2_500_000
-"""Steps of exact alignment for a whole script, about a second; the square of the edits among repeated lines."""
-MAX_DEPTH = 32
-"""Gaps inside gaps: texts that are unique only in ever smaller ones would be counted again each time."""
+from scheduler.alignment import Token, align, rising
+
 BAND = 6
 """How far from its place in a gap a rewritten line is looked for."""
 ALIKE = 0.4
@@ -31,8 +27,6 @@ _DERIVED = re.compile(r"(?:[0-9a-f]{16}|cue-\d+)(?:~\d+)?")
 _NUMBER = re.compile(r"(\d+)(?:~\d+)?")
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-
-_Token = tuple[str, str]
 
 
 class Status(StrEnum):
@@ -191,18 +185,6 @@ def _changes(old: NewLine, new: NewLine) -> tuple[str, ...]:
 # --- pairing ---
 
 
-class _Budget:
-    """Steps that are left to all exact alignments of one comparison."""
-
-    def __init__(self, steps: int) -> None:
-        self._left = steps
-
-    def spend(self, steps: int) -> bool:
-        """Take steps off; False when there are not enough."""
-        self._left -= steps
-        return self._left >= 0
-
-
 def _pairs(old: Sequence[NewLine], new: Sequence[NewLine]) -> tuple[list[tuple[int, int]], set[int]]:
     """(old, new) positions of lines that are one line, by new position; and the new positions matched by id."""
     left, right = _order(old), _order(new)
@@ -224,7 +206,7 @@ def _matched(old: Sequence[NewLine], new: Sequence[NewLine]) -> tuple[list[tuple
     rest_old = [i for i in range(len(old)) if i not in found]
     rest_new = [j for j in range(len(new)) if j not in by_id]
     a, b = [_token(old[i]) for i in rest_old], [_token(new[j]) for j in rest_new]
-    aligned = _align(a, b)
+    aligned = align(a, b)
     rewritten = _rewritten([old[i] for i in rest_old], [new[j] for j in rest_new], aligned, a, b)
     found.update((rest_old[i], rest_new[j]) for i, j in (*aligned, *rewritten))
     return sorted(found.items(), key=lambda pair: pair[1]), by_id
@@ -254,152 +236,8 @@ def _only_counts(keys: Iterable[str]) -> bool:
     return True
 
 
-def _token(line: NewLine) -> _Token:
+def _token(line: NewLine) -> Token:
     return line.character.casefold(), " ".join(line.text.split())
-
-
-def _align(a: Sequence[_Token], b: Sequence[_Token]) -> list[tuple[int, int]]:
-    """Equal tokens paired: first in order, gap by gap, then those that moved. No token is paired twice."""
-    pairs: list[tuple[int, int]] = []
-    gaps = [(0, len(a), 0, len(b), 0)]
-    budget = _Budget(SEARCH_STEPS)
-    while gaps:
-        low, high, start, stop, depth = gaps.pop()
-        while low < high and start < stop and a[low] == b[start]:
-            pairs.append((low, start))
-            low, start = low + 1, start + 1
-        while low < high and start < stop and a[high - 1] == b[stop - 1]:
-            high, stop = high - 1, stop - 1
-            pairs.append((high, stop))
-        if low == high or start == stop:
-            continue
-        anchors = _anchors(a, b, low, high, start, stop) if depth < MAX_DEPTH else []
-        if not anchors:
-            pairs += _in_gap(a, b, low, high, start, stop, budget)
-            continue
-        for i, j in anchors:
-            pairs.append((i, j))
-            gaps.append((low, i, start, j, depth + 1))
-            low, start = i + 1, j + 1
-        gaps.append((low, high, start, stop, depth + 1))
-    return pairs + _elsewhere(a, b, pairs)
-
-
-def _anchors(
-    a: Sequence[_Token], b: Sequence[_Token], low: int, high: int, start: int, stop: int
-) -> list[tuple[int, int]]:
-    """Tokens that occur once on either side of a gap, as many as keep their order."""
-    once_a, once_b = _once(a, low, high), _once(b, start, stop)
-    return _rising([(i, once_b[token]) for token, i in once_a.items() if token in once_b])
-
-
-def _once(tokens: Sequence[_Token], start: int, stop: int) -> dict[_Token, int]:
-    counts = Counter(tokens[i] for i in range(start, stop))
-    return {tokens[i]: i for i in range(start, stop) if counts[tokens[i]] == 1}
-
-
-def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest part of pairs, which ascend in their first, that ascends in its second too."""
-    tails: list[int] = []
-    ends: list[int] = []
-    previous: list[int] = []
-    for number, (_, j) in enumerate(pairs):
-        at = bisect_left(tails, j)
-        if at == len(tails):
-            tails.append(j)
-            ends.append(number)
-        else:
-            tails[at], ends[at] = j, number
-        previous.append(ends[at - 1] if at else -1)
-    chosen: list[tuple[int, int]] = []
-    number = ends[-1] if ends else -1
-    while number >= 0:
-        chosen.append(pairs[number])
-        number = previous[number]
-    return chosen[::-1]
-
-
-def _in_gap(
-    a: Sequence[_Token], b: Sequence[_Token], low: int, high: int, start: int, stop: int, budget: _Budget
-) -> list[tuple[int, int]]:
-    """Align a gap in which every text that both sides have is said more than once."""
-    common = set(a[low:high]) & set(b[start:stop])
-    first = [i for i in range(low, high) if a[i] in common]
-    second = [j for j in range(start, stop) if b[j] in common]
-    found = _fewest_edits([a[i] for i in first], [b[j] for j in second], budget)
-    if found is None:
-        return _rising(sorted(_nth(a, b, first, second)))
-    return [(first[x], second[y]) for x, y in found]
-
-
-def _nth(
-    a: Sequence[_Token], b: Sequence[_Token], first: Sequence[int], second: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    """The n-th of each text on one side with the n-th on the other."""
-    places: dict[_Token, list[int]] = defaultdict(list)
-    for j in second:
-        places[b[j]].append(j)
-    used: Counter[_Token] = Counter()
-    for i in first:
-        there = places.get(a[i], ())
-        if used[a[i]] < len(there):
-            yield i, there[used[a[i]]]
-            used[a[i]] += 1
-
-
-def _fewest_edits(a: Sequence[_Token], b: Sequence[_Token], budget: _Budget) -> list[tuple[int, int]] | None:
-    """A longest common subsequence by Myers' greedy search over numbers of edits; None when the budget is spent.
-
-    ``reach[k]`` is how far in ``a`` the paths on diagonal ``k`` (place in ``a`` minus place in ``b``) have come.
-    """
-    columns, rows = len(a), len(b)
-    reach = {1: 0}
-    trail: list[array[int]] = []
-    for edits in range(columns + rows + 1):
-        if not budget.spend(edits + 1):
-            return None
-        ends = array("q")
-        for k in range(-edits, edits + 1, 2):
-            down = k == -edits or (k != edits and reach[k - 1] < reach[k + 1])
-            x = reach[k + 1] if down else reach[k - 1] + 1
-            while x < columns and x - k < rows and a[x] == b[x - k]:
-                x += 1
-            reach[k] = x
-            ends.append(x)
-            if x >= columns and x - k >= rows:
-                return _path(trail, columns, rows)
-        trail.append(ends)
-    return []
-
-
-def _path(trail: Sequence[array[int]], x: int, y: int) -> list[tuple[int, int]]:
-    """Walk a search back from its end; returns the pairs on the way."""
-    pairs: list[tuple[int, int]] = []
-    for edits in range(len(trail), 0, -1):
-        k, before = x - y, trail[edits - 1]
-
-        def reached(diagonal: int, ends: array[int] = before, last: int = edits - 1) -> int:
-            return ends[(diagonal + last) // 2] if -last <= diagonal <= last else -1
-
-        down = k == -edits or (k != edits and reached(k - 1) < reached(k + 1))
-        start = reached(k + 1) if down else reached(k - 1)
-        origin = k + 1 if down else k - 1
-        turn = start if down else start + 1
-        pairs += ((x - n, y - n) for n in range(1, x - turn + 1))
-        x, y = start, start - origin
-    pairs += ((x - n, y - n) for n in range(1, x + 1))
-    return pairs[::-1]
-
-
-def _elsewhere(a: Sequence[_Token], b: Sequence[_Token], pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Equal tokens that no alignment holds, because they moved."""
-    taken_a, taken_b = set(), set()
-    for i, j in pairs:
-        taken_a.add(i)
-        taken_b.add(j)
-    first = [i for i in range(len(a)) if i not in taken_a]
-    second = [j for j in range(len(b)) if j not in taken_b]
-    return list(_nth(a, b, first, second))
 
 
 # --- lines rewritten ---
@@ -409,11 +247,11 @@ def _rewritten(
     old: Sequence[NewLine],
     new: Sequence[NewLine],
     aligned: Sequence[tuple[int, int]],
-    a: Sequence[_Token],
-    b: Sequence[_Token],
+    a: Sequence[Token],
+    b: Sequence[Token],
 ) -> list[tuple[int, int]]:
     """Pair what is left over between the same two neighbours, where it is one line in other words."""
-    fixed = _rising(sorted(aligned))
+    fixed = rising(sorted(aligned))
     taken_a, taken_b = {i for i, _ in aligned}, {j for _, j in aligned}
     pairs: list[tuple[int, int]] = []
     low = start = 0
@@ -509,13 +347,13 @@ def _moved(
     old: Sequence[NewLine], new: Sequence[NewLine], pairs: Sequence[tuple[int, int]], partner: Mapping[str, str]
 ) -> set[int]:
     """New positions of lines out of their order, or in a section that is not their section's successor."""
-    in_order = _rising(sorted(pairs)) if _order(old) <= _order(new) else _turned(pairs)
+    in_order = rising(sorted(pairs)) if _order(old) <= _order(new) else _turned(pairs)
     still = {j for i, j in in_order if partner.get(old[i].section) == new[j].section}
     return {j for _, j in pairs if j not in still}
 
 
 def _turned(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(i, j) for j, i in _rising(sorted((j, i) for i, j in pairs))]
+    return [(i, j) for j, i in rising(sorted((j, i) for i, j in pairs))]
 
 
 def _section_diffs(
@@ -525,7 +363,7 @@ def _section_diffs(
     after = list(dict.fromkeys(line.section for line in new))
     heirs = {second: first for first, second in partner.items()}
     place = {key: number for number, key in enumerate(before)}
-    in_order = _rising([(number, place[heirs[key]]) for number, key in enumerate(after) if key in heirs])
+    in_order = rising([(number, place[heirs[key]]) for number, key in enumerate(after) if key in heirs])
     still = {after[number] for number, _ in in_order}
     found = []
     for key in after:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from db.store import Store
     from scheduler.castfile import CastingFile
     from scheduler.lexicon import Lexicon
-    from scheduler.scripts.model import Rejection, ScriptDocument
+    from scheduler.scripts.model import ScriptDocument
 
 DEFAULT_PRIORITY = 50
 DEFAULT_ENGINE = "draft"
@@ -30,16 +30,18 @@ class OrderError(SchedulerError):
 class ScriptRejected(OrderError):
     """Parts of a script cannot be read, and all of it was asked for. Picklable, with its fields."""
 
-    def __init__(self, file: str, rejected: tuple[Rejection, ...]) -> None:
-        super().__init__(file, rejected)
+    def __init__(self, file: str, place: str, reason: str, count: int) -> None:
+        super().__init__(file, place, reason, count)
         self.file = file
-        self.rejected = rejected
+        self.place = place
+        """Of the first part."""
+        self.reason = reason
+        self.count = count
 
     def __str__(self) -> str:
-        first = self.rejected[0]
-        more = f" and {len(self.rejected) - 1} more" if len(self.rejected) > 1 else ""
+        more = f" and {self.count - 1} more" if self.count > 1 else ""
         return (
-            f"{self.file}, {first.place}: {first.reason}{more}; `voicefarm script show` lists them, "
+            f"{self.file}, {self.place}: {self.reason}{more}; `voicefarm script show` lists them, "
             "without --strict they are left out"
         )
 
@@ -134,7 +136,8 @@ def read(order: Order) -> ScriptDocument:
     check(order)
     document = read_source(order)
     if order.strict and document.rejected:
-        raise ScriptRejected(order.source.name, document.rejected)
+        first = document.rejected[0]
+        raise ScriptRejected(order.source.name, first.place, first.reason, len(document.rejected))
     return replace(
         document,
         title=order.title or document.title or order.source.stem,

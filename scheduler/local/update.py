@@ -7,12 +7,12 @@ revision in the transaction that stores it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scheduler.local import recasting
 from scheduler.local.order import Order, OrderError, check
 
 if TYPE_CHECKING:
@@ -286,15 +286,15 @@ def _from_script(
     given = {**written.overrides(roles), **changes.cast}
     narrator = changes.voice or written.narrator
     recast = {same_name(name).partition(":")[0] for name in given} | ({NARRATOR} if narrator else set())
-    versions = _versions(conn, changes.versions, stored)
+    versions = recasting.versions(conn, changes.versions, stored)
     there = {(same_name(role.name), tag) for role in roles for tag in role.languages}
     kept = {
-        f"{who}:{tag}": _label(label, versions)
-        for (who, tag), label in _stored_cast(stored).items()
+        f"{who}:{tag}": recasting.label(label, versions)
+        for (who, tag), label in recasting.stored_cast(stored).items()
         if (who, tag) in there and who not in recast
     }
-    narrator = narrator or _label(_stored_narrator(stored), versions)
-    voices = _voices(conn, {*kept.values(), *given.values(), narrator})
+    narrator = narrator or recasting.label(recasting.stored_narrator(stored), versions)
+    voices = recasting.voices(conn, {*kept.values(), *given.values(), narrator})
     wanted = replace(order, voice=narrator, cast={**kept, **given})
     planned = plan(wanted, document, voices, store, Lexicon(lexicon.list_entries(conn)))
     if store is None and document.cover is not None:
@@ -306,164 +306,13 @@ def _from_stored(
     conn: sa.Connection, stored: StoredScript, order: Order, changes: Changes
 ) -> tuple[ImportPlan, list[VoiceRecord]]:
     """Plan the stored lines again, with other voices where that was asked for."""
-    from db.records import ImportPlan, PlannedLine, PlannedSection
-    from scheduler.planning import plan_digest
-    from scheduler.scripts.model import ScriptDocument
-
     told = {**changes.cast, **({"narrator": changes.voice} if changes.voice else {})}
     if changes.casting is not None:
         raise OrderError("--casting goes with a new script; name the characters with --recast NAME=VOICE")
-    versions = _versions(conn, changes.versions, stored)
-    voices = _voices(conn, {*told.values(), *versions.values()})
-    desk = _Recast(stored, told, versions, voices)
-    sections = tuple(
-        PlannedSection(
-            section.key, section.kind, section.title, tuple(PlannedLine(**desk.line(line)) for line in section.lines)
-        )
-        for section in stored.sections
-    )
-    production = stored.production
-    options = stored.options.model_copy(update={"formats": order.formats, "review": order.review})
-    title, author = order.title or production.title, order.author or ""
-    head = ScriptDocument(title, author, production.language, production.kind, stored.format, ())  # type: ignore[arg-type]  # as it was stored
-    planned = ImportPlan(
-        slug=production.slug,
-        title=title,
-        author=author,
-        language=production.language,
-        kind=production.kind,
-        priority=order.priority,
-        source_name=stored.source_name,
-        source_sha256=stored.source_sha256,
-        format=stored.format,
-        digest=plan_digest(head, title, sections, order.profile, options),
-        out_url=order.out_url,
-        profile=order.profile,
-        options=options,
-        sections=sections,
-    )
-    return planned, voices
-
-
-class _Recast:
-    """Gives stored lines other voices."""
-
-    def __init__(
-        self,
-        stored: StoredScript,
-        told: Mapping[str, str],
-        versions: Mapping[str, str],
-        voices: Sequence[VoiceRecord],
-    ) -> None:
-        from scheduler.casting import same_name
-        from scheduler.errors import CharacterUnknown
-
-        self._by_name = {name: voice for voice in reversed(voices) for name in (voice.name, voice.label)}
-        self._told = {same_name(name): voice for name, voice in told.items()}
-        self._versions = versions
-        people = {same_name(line.character): line.character for line in stored.lines}
-        for name in told:
-            if same_name(name) not in people and same_name(name).rpartition(":")[0] not in people:
-                raise CharacterUnknown(name, tuple(people.values()))
-
-    def line(self, line: StoredLine) -> dict[str, Any]:
-        """Values of the planned line. Raises VoiceUnknown, NobodySpeaks, ConsentMissing."""
-        values = {
-            name: getattr(line, name)
-            for name in ("key", "kind", "character", "text", "spoken", "language", "pause_ms", "in_ms", "out_ms")
-        }
-        values |= {"direction": line.direction, "seed": line.seed}
-        voice = self._voice(line)
-        if voice is None or voice.label == line.voice:
-            return values | {"voice_id": line.voice_id, "engine": line.engine, "digest": line.digest}
-        return values | {"voice_id": voice.id, "engine": voice.engine, "digest": _digest(line, voice)}
-
-    def _voice(self, line: StoredLine) -> VoiceRecord | None:
-        from scheduler.casting import same_name, speaks
-        from scheduler.errors import ConsentMissing, NobodySpeaks, VoiceUnknown
-        from scheduler.scripts.languages import primary
-
-        who = same_name(line.character)
-        keys = (f"{who}:{line.language.casefold()}", f"{who}:{primary(line.language)}", who)
-        name = next((self._told[key] for key in keys if key in self._told), None)
-        name = name or self._versions.get(line.voice.rpartition("@")[0])
-        if name is None:
-            return None
-        voice = self._by_name.get(name)
-        if voice is None:
-            raise VoiceUnknown(name, tuple(sorted({known.name for known in self._by_name.values()})))
-        if not speaks(voice, line.language):
-            able = {known.name for known in self._by_name.values() if known.live and speaks(known, line.language)}
-            raise NobodySpeaks(line.character, line.language, tuple(sorted(able)))
-        if not voice.live:
-            raise ConsentMissing(voice.name, line.character)
-        return voice
-
-
-def _digest(line: StoredLine, voice: VoiceRecord) -> str:
-    from db.digest import line_digest
-
-    return line_digest(
-        line.spoken, line.language, voice.digest, dict(line.direction), voice.engine, voice.engine_version, line.seed
-    )
-
-
-def _versions(conn: sa.Connection, names: Sequence[str], stored: StoredScript) -> dict[str, str]:
-    """Voice name → the label that its lines get. Raises OrderError for a voice nobody has, NotFound for a version."""
-    from db.queries.voices import get_voice
-
-    found: dict[str, str] = {}
-    speaking = {line.voice.rpartition("@")[0] for line in stored.lines}
-    for text in names:
-        name, mark, number = text.rpartition("@")
-        if mark and number.isascii() and number.isdigit() and len(number) < 10:
-            version: int | None = int(number)
-        else:
-            name, version = text, None
-        if name not in speaking:
-            raise OrderError(
-                f"--voice-version {text}: nobody of {stored.production.slug} has that voice; "
-                f"in use are {', '.join(sorted(speaking))}"
-            )
-        found[name] = get_voice(conn, name, version).label
-    return found
-
-
-def _label(label: str, versions: Mapping[str, str]) -> str:
-    return versions.get(label.rpartition("@")[0], label)
-
-
-def _stored_cast(stored: StoredScript) -> dict[tuple[str, str], str]:
-    """(character as compared, language) → label of the voice that most of its lines have."""
-    from scheduler.casting import same_name
-
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for line in stored.lines:
-        counts.setdefault((same_name(line.character), line.language), Counter())[line.voice] += 1
-    return {key: found.most_common(1)[0][0] for key, found in counts.items()}
-
-
-def _stored_narrator(stored: StoredScript) -> str:
-    """The narrator's voice; where nobody narrates, the one that speaks most."""
-    from scheduler.casting import NARRATOR
-
-    lines = stored.lines
-    telling = [line.voice for line in lines if line.character == NARRATOR]
-    return Counter(telling or [line.voice for line in lines]).most_common(1)[0][0]
-
-
-def _voices(conn: sa.Connection, wanted: set[str]) -> list[VoiceRecord]:
-    """The newest version of every voice, and before them the earlier ones that are asked for by label."""
-    from db.queries.voices import get_voice, list_voices
-
-    newest = list_voices(conn)
-    labels = {voice.label for voice in newest} | {voice.name for voice in newest}
-    earlier = []
-    for label in sorted(wanted - labels):
-        name, _, number = label.rpartition("@")
-        if number.isascii() and number.isdigit() and len(number) < 10:
-            earlier.append(get_voice(conn, name, int(number)))
-    return [*newest, *earlier]
+    versions = recasting.versions(conn, changes.versions, stored)
+    voices = recasting.voices(conn, {*told.values(), *versions.values()})
+    desk = recasting.Recast(stored, told, versions, voices)
+    return recasting.plan_again(stored, order, desk), voices
 
 
 def _with_cover_named(plan: ImportPlan, cover: bytes) -> ImportPlan:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import PurePath
 
 from lxml import etree
@@ -18,31 +16,31 @@ from lxml import etree
 from scheduler.scripts.archive import Archive
 from scheduler.scripts.blocks import LINE_BREAK, Block, Piece, SceneBreak, is_scene_break, tidy
 from scheduler.scripts.builder import Builder, Draft, Item, only_titles
-from scheduler.scripts.detection import of_text
+from scheduler.scripts.docx_styles import (
+    EAST,
+    WORD,
+    Styles,
+    child_of,
+    document_language,
+    languages_of,
+    local_name,
+    outline_level,
+    switch_of,
+    value_of,
+)
 from scheduler.scripts.errors import ScriptUnreadable
-from scheduler.scripts.languages import by_letters, normal_tag, primary
+from scheduler.scripts.languages import primary
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.prose import Paragraph, is_title
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.xmlsafe import parse_xml
 
-_WORD = (
-    "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
-    "http://purl.oclc.org/ooxml/wordprocessingml/main",  # the strict form of the standard
-)
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CONTENT_TYPES = "[Content_Types].xml"
 _YEAR = re.compile(r"\A\s*(\d{4})-")
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _KANA_ONLY = re.compile(r"[\u3041-\u309f\u30a0-\u30ff\s]+\Z")
-_EAST = frozenset({"ja", "zh", "ko"})
 _EAST_LETTERS = re.compile("[\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-_HEADING_NAME = re.compile(r"heading ([1-9])\Z")
-_OTHERWISE = "--language says otherwise"
-_OFF = frozenset({"0", "false", "off", "none"})
-_MAX_LEVEL = 9
-_MAX_BASES = 40
-"""Styles that one style may be based on in turn."""
 _SYMBOLS = {"noBreakHyphen": "-", "softHyphen": "\u00ad", "tab": " ", "ptab": " "}
 _LEFT_OUT = {
     "del": "deleted text", "moveFrom": "moved text", "footnoteReference": "footnote", "endnoteReference": "endnote",
@@ -76,10 +74,10 @@ class DocxReader:
         with Archive(source) as archive:
             parts = _Parts.find(archive)
             facts = _facts(archive, parts.core)
-            styles = _Styles.read(archive, parts.styles)
+            styles = Styles.read(archive, parts.styles)
             root = parse_xml(archive.read(parts.document), archive.name, parts.document)
             has_macros = any(name.lower().endswith("vbaproject.bin") for name in archive.names())
-        tongue = _language(root, styles, options)
+        tongue = document_language(root, styles, options)
         walk = _Walk(styles, options, tongue.tag)
         walk.run(root, source.name, parts.document)
         title = walk.title or facts.title or PurePath(source.name).stem
@@ -102,27 +100,6 @@ class DocxReader:
             notices=tuple(notices),
             language_stated=tongue.stated,
         )
-
-
-def _local(element: etree._Element) -> str:
-    """The tag without its namespace; '' for comments and instructions."""
-    tag: object = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _child(element: etree._Element | None, *path: str) -> etree._Element | None:
-    for name in path:
-        if element is None:
-            return None
-        element = next((below for below in element if _local(below) == name), None)
-    return element
-
-
-def _value(element: etree._Element | None, name: str = "val") -> str | None:
-    """An attribute in either namespace of WordprocessingML."""
-    if element is None:
-        return None
-    return next((found for space in _WORD if (found := element.get(f"{{{space}}}{name}")) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +131,7 @@ def _relations(archive: Archive, path: str, folder: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for element in parse_xml(archive.read(path), archive.name, path):
         kind, target = (element.get("Type") or "").rpartition("/")[2], element.get("Target") or ""
-        if _local(element) == "Relationship" and target and element.get("TargetMode") != "External":
+        if local_name(element) == "Relationship" and target and element.get("TargetMode") != "External":
             found.setdefault(kind, posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/"))
     return found
 
@@ -171,153 +148,16 @@ def _facts(archive: Archive, path: str) -> _Facts:
         return _Facts()
     said: dict[str, str] = {}
     for element in parse_xml(archive.read(path), archive.name, path):
-        said.setdefault(_local(element), " ".join((element.text or "").split()))
+        said.setdefault(local_name(element), " ".join((element.text or "").split()))
     year = _YEAR.match(said.get("created", ""))
     return _Facts(said.get("title", ""), said.get("creator", ""), year[1] if year else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    name: str = ""
-    """As Word calls it in English whatever its own language is, lower case."""
-    based_on: str = ""
-    outline: int | None = None
-    languages: tuple[str | None, str | None] = (None, None)
-    """Of Latin letters and of East Asian ones."""
-    hidden: bool | None = None
-
-
-@dataclass(slots=True)
-class _Styles:
-    """What the styles of a document say, each with those it is based on."""
-
-    by_id: dict[str, _Style] = field(default_factory=dict)
-    languages: tuple[str | None, str | None] = (None, None)
-    """Of text that nothing else says a language of."""
-
-    @classmethod
-    def read(cls, archive: Archive, path: str) -> _Styles:
-        """Read the part that defines styles, if there is one."""
-        styles = cls()
-        if not path or path not in archive.names():
-            return styles
-        root = parse_xml(archive.read(path), archive.name, path)
-        styles.languages = _languages(_child(root, "docDefaults", "rPrDefault", "rPr"))
-        for element in root:
-            identity = _value(element, "styleId")
-            if _local(element) == "style" and identity is not None:
-                styles.by_id[identity] = _Style(
-                    name=(_value(_child(element, "name")) or "").strip().lower(),
-                    based_on=_value(_child(element, "basedOn")) or "",
-                    outline=_outline(_child(element, "pPr")),
-                    languages=_languages(_child(element, "rPr")),
-                    hidden=_switch(_child(element, "rPr", "vanish")),
-                )
-        return styles
-
-    def chain(self, identity: str | None) -> Iterator[_Style]:
-        """A style and those it is based on, nearest first."""
-        for _ in range(_MAX_BASES):
-            style = self.by_id.get(identity or "")
-            if style is None:
-                return
-            yield style
-            identity = style.based_on
-
-    def level(self, identity: str | None) -> int:
-        """The level of a heading, 1 for a title; 0 for a paragraph."""
-        if identity and identity not in self.by_id:
-            return _level_of(re.sub(r"(?<=\D)(?=\d)", " ", identity.lower()))
-        for style in self.chain(identity):
-            named = _level_of(style.name)
-            if named:
-                return named
-            if style.outline is not None:
-                return style.outline
-        return 0
-
-    def is_named(self, identity: str | None, start: str) -> bool:
-        """Whether a style or one below it has a name that begins so."""
-        return any(style.name.startswith(start) for style in self.chain(identity))
-
-    def language(self, identity: str | None, east: int) -> str | None:
-        """The language that a style sets."""
-        return next((style.languages[east] for style in self.chain(identity) if style.languages[east]), None)
-
-    def hides(self, identity: str | None) -> bool:
-        """Whether a style hides text."""
-        return next((style.hidden for style in self.chain(identity) if style.hidden is not None), False)
-
-
-def _level_of(name: str) -> int:
-    match = _HEADING_NAME.match(name)
-    return 1 if name == "title" else 3 if name == "subtitle" else int(match[1]) if match is not None else 0
-
-
-def _outline(properties: etree._Element | None) -> int | None:
-    stated = _value(_child(properties, "outlineLvl"))
-    if stated is None or not stated.strip().isdecimal():
-        return None
-    level = int(stated.strip()[:3]) + 1
-    return level if level <= _MAX_LEVEL else 0
-
-
-def _languages(properties: etree._Element | None) -> tuple[str | None, str | None]:
-    stated = _child(properties, "lang")
-    return normal_tag(_value(stated)), normal_tag(_value(stated, "eastAsia"))
-
-
-def _switch(element: etree._Element | None) -> bool | None:
-    return None if element is None else (_value(element) or "true").lower() not in _OFF
-
-
-@dataclass(frozen=True, slots=True)
-class _Tongue:
-    """The language of a document."""
-
-    tag: str
-    stated: bool
-    """Whether the text itself or the caller says so."""
-    notice: str = ""
-
-
-def _language(root: etree._Element, styles: _Styles, options: ReadOptions) -> _Tongue:
-    wanted = normal_tag(options.language)
-    if wanted is not None:
-        return _Tongue(wanted, True)
-    sample = "".join(element.text or "" for element in islice(root.iter("{*}t"), 5_000))
-    letters, sure = by_letters(sample)
-    own: Counter[str] = Counter()
-    styled: Counter[str] = Counter()
-    for run in root.iter("{*}r"):
-        length = sum(len(text.text or "") for text in run.iterchildren("{*}t"))
-        explicit, tag = _run_language(run, styles, int(letters in _EAST))
-        if tag is not None and length:
-            (own if explicit else styled)[tag] += length
-    stated = own if own.total() >= styled.total() else styled
-    tag = stated.most_common(1)[0][0] if stated else None
-    if stated is not own and letters not in _EAST:
-        letters, sure = of_text(sample)  # Word puts the language of its user into the styles, whatever the text is
-    if tag is None:
-        return _Tongue(letters, False, "" if sure else f"no language is stated: read as {letters!r}; {_OTHERWISE}")
-    if primary(tag) == letters or not (sure or letters in _EAST) or (stated is own and letters not in _EAST):
-        return _Tongue(tag, True)
-    return _Tongue(letters, False, f"its styles say {tag!r}, its words {letters!r}: read as {letters!r}; {_OTHERWISE}")
-
-
-def _run_language(run: etree._Element, styles: _Styles, east: int) -> tuple[bool, str | None]:
-    """Whether the run states its language by itself, and the language."""
-    properties = _child(run, "rPr")
-    own = _languages(properties)[east]
-    styled = styles.language(_value(_child(properties, "rStyle")), east) or styles.languages[east]
-    return own is not None, own or styled
 
 
 @dataclass(slots=True)
 class _Walk:
     """One pass over the body without recursion into paragraphs of paragraphs."""
 
-    styles: _Styles
+    styles: Styles
     options: ReadOptions
     language: str
     """Of the document."""
@@ -335,13 +175,13 @@ class _Walk:
 
     def run(self, root: etree._Element, file: str, part: str) -> None:
         """Read the body. Raises ScriptUnreadable if there is none."""
-        body = _child(root, "body")
-        if body is None or not any(root.tag == f"{{{space}}}document" for space in _WORD):
+        body = child_of(root, "body")
+        if body is None or not any(root.tag == f"{{{space}}}document" for space in WORD):
             raise ScriptUnreadable(file, part, "is no Word document: it has no body")
         walker = etree.iterwalk(body, events=("start", "end"))
         paragraph: etree._Element | None = None
         for event, element in walker:
-            name = _local(element)
+            name = local_name(element)
             if event == "end":
                 if paragraph is not None and element is paragraph:
                     self._close(element)
@@ -377,7 +217,7 @@ class _Walk:
             self._picture(element)
             return True
         if name == "sdt":
-            kind = _value(_child(element, "sdtPr", "docPartObj", "docPartGallery")) or ""
+            kind = value_of(child_of(element, "sdtPr", "docPartObj", "docPartGallery")) or ""
             if kind in ("Table of Contents", "Bibliographies"):
                 self.skipped[kind.lower()] += 1
                 return True
@@ -408,13 +248,13 @@ class _Walk:
         self.rejected.append(Rejection(place, "a table is not read; write it out as sentences"))
 
     def _is_hidden(self, run: etree._Element) -> bool:
-        properties = _child(run, "rPr")
-        own = _switch(_child(properties, "vanish"))
-        return self.styles.hides(_value(_child(properties, "rStyle"))) if own is None else own
+        properties = child_of(run, "rPr")
+        own = switch_of(child_of(properties, "vanish"))
+        return self.styles.hides(value_of(child_of(properties, "rStyle"))) if own is None else own
 
     def _inline(self, element: etree._Element, name: str) -> None:
         if name == "fldChar":
-            self._field(_value(element, "fldCharType") or "")
+            self._field(value_of(element, "fldCharType") or "")
         elif any(self._fields):
             return  # the instruction of a field, such as PAGE or TOC, not its result
         elif name == "t":
@@ -433,7 +273,7 @@ class _Walk:
             self._fields.pop()
 
     def _break(self, element: etree._Element) -> None:
-        if _value(element, "type") in ("page", "column"):
+        if value_of(element, "type") in ("page", "column"):
             return  # where a page ends says nothing about the text
         self._pieces.append(LINE_BREAK)
 
@@ -444,13 +284,13 @@ class _Walk:
 
     def _switched(self, run: etree._Element, text: str) -> str | None:
         """The language of a run where it is not the document's: of Latin letters or of East Asian ones, by its own."""
-        properties = _child(run, "rPr")
+        properties = child_of(run, "rPr")
         east = int(_EAST_LETTERS.search(text) is not None)
-        tag = _languages(properties)[east] or self.styles.language(_value(_child(properties, "rStyle")), east)
+        tag = languages_of(properties)[east] or self.styles.language(value_of(child_of(properties, "rStyle")), east)
         if tag is None or primary(tag) == primary(self.language):
             return None
         # a tag for Latin letters says nothing of a document in Japanese: keyboards write en-US beside every word
-        return None if primary(self.language) in _EAST and not east and primary(tag) == "en" else tag
+        return None if primary(self.language) in EAST and not east and primary(tag) == "en" else tag
 
     def _ruby(self, element: etree._Element) -> None:
         if any(self._fields):
@@ -466,16 +306,16 @@ class _Walk:
         self._fields = [
             False for _ in self._fields
         ]  # an instruction ends with its paragraph: a damaged one hides no text
-        properties = _child(element, "pPr")
-        mark = _child(properties, "rPr")
-        self._joins = _child(mark, "del") is not None or _child(mark, "moveFrom") is not None
+        properties = child_of(element, "pPr")
+        mark = child_of(properties, "rPr")
+        self._joins = child_of(mark, "del") is not None or child_of(mark, "moveFrom") is not None
         if self._joins:
             return
-        style = _value(_child(properties, "pStyle"))
+        style = value_of(child_of(properties, "pStyle"))
         pieces, self._pieces = tidy(self._pieces), []
         if not pieces or self._is_left_out(style):
             return
-        outline = _outline(properties)
+        outline = outline_level(properties)
         level = self.styles.level(style) if outline is None else outline
         block = self._block(pieces, style, level)
         if level == 1 and not self.title and any(one.name == "title" for one in self.styles.chain(style)):

@@ -77,8 +77,8 @@ ENTRIES = (
     Entry((".vtt", ".webvtt"), "vtt", "VttReader"),
     Entry((".srt",), "srt", "SrtReader"),
     Entry((".ass", ".ssa"), "ass", "AssReader"),
-    Entry((".stl",), "captions", "StlReader"),
-    Entry((".scc",), "captions", "SccReader"),
+    Entry((".stl",), "stl", "StlReader"),
+    Entry((".scc",), "scc", "SccReader"),
     Entry((".csv", ".tsv", ".tab"), "sheet", "SheetReader"),
     Entry((".csv",), "yarn", "YarnStringsReader"),  # behind the sheet: by their headers alone
     Entry((".tab",), "renpy", "RenpyDialogueReader"),

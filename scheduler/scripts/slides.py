@@ -13,13 +13,22 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from markdown_it import MarkdownIt
-
-from scheduler.scripts.blocks import clean
 from scheduler.scripts.errors import ScriptUnreadable
 from scheduler.scripts.frontmatter import flat, load_yaml, opens_mapping
 from scheduler.scripts.keys import SectionKeys
 from scheduler.scripts.model import Rejection
+from scheduler.scripts.slide_lines import (
+    ANY_RULE,
+    DIV,
+    HEADING,
+    comment_end,
+    div_name,
+    fence_end,
+    first_heading,
+    is_paragraph,
+    names_notes,
+    slide_level,
+)
 
 Dialect = Literal["marp", "slidev", "reveal", "pandoc", "any"]
 """How a deck is written; any: nothing says which, and all notes count (comments only where nothing else is a note)."""
@@ -38,15 +47,9 @@ _NAMED: Mapping[str, Dialect] = {
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
 
-_FENCE = re.compile(r"\s*(?:[-*+]\s+|\d{1,9}[.)]\s+)?(`{3,}|~{3,})(.*)\Z")
 _RULE = re.compile(r"-{3,}\s*\Z")
-_ANY_RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*\Z")
 _VERTICAL = re.compile(r"--\s*\Z")
-_HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|\Z)")
-_UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*\Z")
 _NOTE = re.compile(r" {0,3}notes?:[ \t]*(.*)\Z", re.IGNORECASE)
-_DIV = re.compile(r" {0,3}:{3,}")
-_LIST = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s")
 _ASIDE = re.compile(r" {0,3}<aside\b([^<>]*)>", re.IGNORECASE)
 _ASIDE_END = re.compile(r"</aside\s*>", re.IGNORECASE)
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
@@ -150,19 +153,6 @@ def is_id(text: str) -> bool:
     return _ID.match(text) is not None
 
 
-def fence_end(lines: Sequence[str], at: int) -> int | None:
-    """Return the offset behind the code fence that opens at ``at``, or None if none does."""
-    opened = _FENCE.match(lines[at])
-    if opened is None or (opened[1][0] == "`" and "`" in opened[2]):
-        return None
-    mark = opened[1]
-    for end in range(at + 1, len(lines)):
-        text = lines[end].strip()
-        if len(text) >= len(mark) and text == mark[0] * len(text):
-            return end + 1
-    return len(lines)
-
-
 def _declared(facts: Mapping[str, str]) -> Dialect | None:
     if facts.get("marp", "").lower() in _TRUE:
         return "marp"
@@ -214,7 +204,7 @@ def _name(slides: Sequence[Slide], file: str) -> None:
     """Give every slide its title and key; ids in the file come first, so that no made one takes theirs."""
     taken: dict[str, int] = {}
     for slide in slides:
-        heading, identity = _first_heading(slide.body)
+        heading, identity = first_heading(slide.body)
         slide.title = slide.title or heading
         slide.key = slide.key or identity
         if not slide.key:
@@ -239,62 +229,6 @@ def _digest(slide: Slide) -> str:
     return f"slide-{hashlib.sha256(shown.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
-def _first_heading(body: Sequence[str]) -> tuple[str, str]:
-    """Return the words and the ``{#id}`` of the first heading; '' for what is not there."""
-    at = 0
-    while at < len(body):
-        end = fence_end(body, at)
-        if end is not None:
-            at = end
-            continue
-        found = _HEADING.match(body[at])
-        text = body[at][found.end() :].strip() if found is not None else _over_underline(body, at)
-        if text:
-            return _words_and_id(text)
-        at += 1
-    return "", ""
-
-
-def _words_and_id(text: str) -> tuple[str, str]:
-    identity = ""
-    bare = text.rstrip("#")
-    text = bare.rstrip() if bare.endswith((" ", "\t")) else text  # hashes that close the heading
-    if text.endswith("}") and "{" in text:
-        text, _, attributes = text[:-1].rpartition("{")
-        identity = next((word[1:] for word in attributes.split() if word.startswith("#")), "")
-    return _plain(text.strip()), identity
-
-
-def _over_underline(body: Sequence[str], at: int) -> str:
-    below = body[at + 1] if at + 1 < len(body) else ""
-    return body[at].strip() if _UNDERLINE.match(below) else ""
-
-
-def _plain(text: str) -> str:
-    """The words of a line of Markdown."""
-    tokens = MarkdownIt("commonmark").parseInline(text)
-    children = (tokens[0].children or []) if tokens else []
-    words = (child.content for child in children if child.type in ("text", "code_inline", "text_special"))
-    return clean("".join(words)).strip()[:200]
-
-
-def _slide_level(lines: Sequence[str]) -> int:
-    """Pandoc's slide level: that of the highest heading which text follows directly."""
-    level = 6
-    open_level = 0
-    at = 0
-    while at < len(lines):
-        end = fence_end(lines, at)
-        heading = _HEADING.match(lines[at]) if end is None else None
-        if heading is not None:
-            open_level = len(heading[1])
-        elif open_level and lines[at].strip():
-            level = min(level, open_level)
-            open_level = 0
-        at = end or at + 1
-    return level
-
-
 class _Scan:
     """Goes through the lines once."""
 
@@ -312,7 +246,7 @@ class _Scan:
         divider = facts.get("headingdivider", "")
         self._level = int(divider) if dialect == "marp" and divider in ("1", "2", "3", "4", "5", "6") else 0
         if dialect == "pandoc":
-            self._level = _slide_level(lines[skip:])
+            self._level = slide_level(lines[skip:])
         if dialect == "slidev":
             self.slides[0].key = facts.get("id", "")
 
@@ -362,14 +296,14 @@ class _Scan:
             after = self._lines[at + 1] if at + 1 < len(self._lines) else ""
             return not before.strip() and not after.strip()
         if _RULE.match(line) is not None:
-            return not _is_paragraph(before)
-        return self.dialect == "marp" and _ANY_RULE.match(line) is not None
+            return not is_paragraph(before)
+        return self.dialect == "marp" and ANY_RULE.match(line) is not None
 
     def _is_first(self, at: int) -> bool:
         return at + 1 == self.slides[0].line
 
     def _is_divider(self, line: str) -> bool:
-        heading = _HEADING.match(line) if self._level else None
+        heading = HEADING.match(line) if self._level else None
         opened = any(text.strip() for text in self._slide.body)
         return heading is not None and len(heading[1]) <= self._level and opened
 
@@ -395,7 +329,7 @@ class _Scan:
     def _notes_at(self, at: int) -> int | None:
         """Take notes that are marked as such, if they begin here."""
         line = self._lines[at]
-        if _names_notes(_div_name(line) or ""):
+        if names_notes(div_name(line) or ""):
             return self._div(at)
         aside = _ASIDE.match(line)
         if aside is not None and "notes" in re.split(r"[\s\"'=]+", aside[1]):
@@ -419,7 +353,7 @@ class _Scan:
         end = at + 1
         while end < len(self._lines):
             fence = fence_end(self._lines, end)
-            name = _div_name(self._lines[end]) if fence is None else None
+            name = div_name(self._lines[end]) if fence is None else None
             if name is not None:
                 depth += 1 if name else -1
                 if not depth:
@@ -427,7 +361,7 @@ class _Scan:
             end = fence or end + 1
         else:
             self._unclosed(at, "the notes are never closed; write ::: on a line of its own where they end")
-        lines = ["" if _DIV.match(line) else line for line in self._lines[at + 1 : end]]
+        lines = ["" if DIV.match(line) else line for line in self._lines[at + 1 : end]]
         self._slide.marked.append(Note(at + 2, tuple(lines)))
         return end + 1
 
@@ -453,7 +387,7 @@ class _Scan:
         while True:
             outside.append(text)
             self._slide.trailing &= not text.strip()
-            content, closed, rest, end = _to_end(rest, self._lines, at)
+            content, closed, rest, end = comment_end(rest, self._lines, at)
             self._heed(content, at + 1)
             if not closed:
                 self._unclosed(first, "the comment is never closed; write --> where it ends")
@@ -483,37 +417,6 @@ class _Scan:
 
     def _unclosed(self, at: int, reason: str) -> None:
         self.rejected.append(Rejection(f"line {at + 1}", reason))
-
-
-def _to_end(rest: str, lines: Sequence[str], at: int) -> tuple[list[str], bool, str, int]:
-    """Return the lines of a comment, whether it is closed, what follows it on its last line, and that line."""
-    content: list[str] = []
-    for number in range(at, len(lines)):
-        text = rest if number == at else lines[number]
-        inside, closed, after = text.partition("-->")
-        content.append(inside)
-        if closed:
-            return content, True, after, number
-    return content, False, "", len(lines) - 1
-
-
-def _is_paragraph(line: str) -> bool:
-    """Whether a line is text that hyphens below it would make a heading of."""
-    text = line.strip()
-    if not text or _HEADING.match(line) or _LIST.match(line) or line.startswith(("  ", "\t")):
-        return False
-    return not (text.startswith((":::", "<", "|", ">", "```", "~~~")) or text.endswith("-->") or _ANY_RULE.match(line))
-
-
-def _div_name(line: str) -> str | None:
-    """Return what a line of colons opens, '' if it closes something, None if it is no such line."""
-    found = _DIV.match(line)
-    return None if found is None else line[found.end() :].strip().rstrip(":").strip()
-
-
-def _names_notes(name: str) -> bool:
-    is_list = name.startswith("{") and name.endswith("}")
-    return name.lower() == "notes" or (is_list and ".notes" in name[1:-1].split())
 
 
 def numbered(lines: Sequence[str]) -> Iterator[tuple[int, str]]:

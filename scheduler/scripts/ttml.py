@@ -20,7 +20,8 @@ from scheduler.scripts.errors import ScriptTooLarge, ScriptUnreadable
 from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import LineKind, ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.source import ScriptSource
-from scheduler.scripts.timecode import TimecodeInvalid, parse_timecode
+from scheduler.scripts.timecode import TimecodeInvalid
+from scheduler.scripts.ttml_times import Clock, attribute, words
 from scheduler.scripts.vtt import subtitle_document
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ _ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?tt(?=[\s>/])[^>]{0,8000}")
 _NAMESPACE = re.compile(r"http://www\.w3\.org/(?:ns/ttml|20\d\d/\d\d/ttaf1)")
 _DAPT = re.compile(r"(?:daptm:|[\w.-]+:)scriptType\s*=|/ns/ttml/profile/dapt")
 _XML = "{http://www.w3.org/XML/1998/namespace}"
-_CLOCK = re.compile(r"(\d{1,9}):(\d{2}):(\d{2})(?:[.,](\d{1,30})|:(\d{2,4})(?:\.(\d{1,6}))?)?\Z", re.ASCII)
-_OFFSET = re.compile(r"(\d{1,30})(?:\.(\d{1,30}))?(ms|[hmsft])\Z", re.ASCII)
 _SPACE = re.compile(r"[ \t\r\n]+")
-_UNITS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 _KINDS: Mapping[str, LineKind] = {
     "sound": "reaction", "music": "reaction", "lyrics": "reaction", "action": "reaction", "kinesic": "reaction",
     "quality": "reaction", "text": "onscreen", "title": "onscreen",
@@ -67,7 +65,7 @@ class TtmlReader:
         root = parse_xml(source.data(options.max_file_bytes), source.name, "")
         if _local(root) != "tt" or not (_space(root) == "" or _NAMESPACE.match(_space(root))):
             raise ScriptUnreadable(source.name, "", "is not TTML: its root element is not tt of that namespace")
-        clock = _Clock.of(root, options.frame_rate, source.name)
+        clock = Clock.of(root, options.frame_rate, source.name)
         body = next((child for child in root if _local(child) == "body"), None)
         if body is None:
             raise ScriptUnreadable(source.name, "", "has no body: it holds styles and no captions")
@@ -77,85 +75,6 @@ class TtmlReader:
         return subtitle_document(
             source, options, self.name, walk.cues, walk.rejected, facts, "", [*clock.notices, *walk.summary()]
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """What the root says of time."""
-
-    rate: Fraction
-    """Frames per second, the multiplier applied."""
-    nominal: int
-    sub_frames: int
-    ticks: Fraction
-    """Per second."""
-    smpte: bool
-    drop: bool
-    notices: tuple[Rejection, ...]
-
-    @classmethod
-    def of(cls, root: etree._Element, asked: Fraction | None, file: str) -> _Clock:
-        notices: list[Rejection] = []
-        stated = _parameter(root, "frameRate")
-        nominal = _count(stated, "ttp:frameRate", file) if stated is not None else None
-        rate = nominal * _multiplier(root, file) if nominal is not None else asked
-        if rate is None:
-            rate = Fraction(30)
-            if _uses_frames(root):
-                notices.append(Rejection("", "counts frames and states no rate: 30 a second, as TTML has it;"
-                                             " --frame-rate says otherwise"))  # fmt: skip
-        sub_frames = _parameter(root, "subFrameRate")
-        subs = _count(sub_frames, "ttp:subFrameRate", file) if sub_frames is not None else 1
-        ticks = _parameter(root, "tickRate")
-        tick_rate = Fraction(_count(ticks, "ttp:tickRate", file)) if ticks is not None else None
-        if tick_rate is None:
-            tick_rate = rate * subs if nominal is not None else Fraction(1)
-        base = _parameter(root, "timeBase") or "media"
-        drop = _parameter(root, "dropMode") or "nonDrop"
-        if base == "clock":
-            notices.append(Rejection("", "its times are times of day: taken as they stand"))
-        if base == "smpte" and drop == "dropPAL":
-            raise ScriptUnreadable(file, "", "counts dropPAL timecode, which is not read; convert it to media time")
-        for element in root.iter("{*}documentStartOfProgramme"):
-            notices.append(Rejection("", f"the programme starts at {_words(element)[:20]}: not taken off the times"))
-        whole = nominal if nominal is not None else -(-rate.numerator // rate.denominator)
-        smpte = base == "smpte"
-        return cls(rate, whole, subs, tick_rate, smpte, smpte and drop == "dropNTSC", tuple(notices))
-
-    def seconds(self, text: str) -> Fraction:
-        """Return a time expression as seconds. Raises ValueError, saying what is wrong with it."""
-        text = text.strip()
-        match = _OFFSET.match(text)
-        if match is not None:
-            return _decimal(match[1], match[2]) * self._unit(match[3])
-        match = _CLOCK.match(text)
-        if match is None:
-            why = "a time before zero" if text.startswith("-") else "no time expression"
-            raise ValueError(f"{text[:40]!r} is {why}")
-        hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3])
-        if minutes > 59 or seconds > 60:
-            raise ValueError(f"{text[:40]!r} is no time of a clock")
-        if match[5] is None:
-            return (hours * 60 + minutes) * 60 + seconds + _decimal("0", match[4])
-        return self._frames(text, hours, minutes, seconds, int(match[5])) + self._sub(match[6])
-
-    def _unit(self, metric: str) -> Fraction:
-        if metric == "f":
-            return 1 / self.rate
-        return 1 / self.ticks if metric == "t" else _UNITS[metric]
-
-    def _frames(self, text: str, hours: int, minutes: int, seconds: int, frames: int) -> Fraction:
-        if frames >= self.nominal:
-            raise ValueError(f"{text[:40]!r} has frame {frames}, and the last of a second is {self.nominal - 1}")
-        if self.drop:
-            stamp = f"{hours:02}:{minutes:02}:{seconds:02};{frames:02}"
-            return parse_timecode(stamp, self.rate, drop=True)
-        if self.smpte:
-            return Fraction(((hours * 60 + minutes) * 60 + seconds) * self.nominal + frames) / self.rate
-        return (hours * 60 + minutes) * 60 + seconds + frames / self.rate
-
-    def _sub(self, text: str | None) -> Fraction:
-        return Fraction(int(text)) / (self.sub_frames * self.rate) if text else Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +94,7 @@ class _Head:
             if local == "agent" and identity:
                 agents[identity] = _agent_name(element) or identity
             elif local == "head":
-                title = title or next((_words(found) for found in element.iter("{*}title")), "")
+                title = title or next((words(found) for found in element.iter("{*}title")), "")
             elif local == "style" and _styling(element, "ruby") in _UNSPOKEN_RUBY:
                 hidden.add(identity)
         return cls(title, agents, frozenset(hidden - {""}))
@@ -210,7 +129,7 @@ class _Walk:
     """Goes through the body once, from its beginning to its end."""
 
     file: str
-    clock: _Clock
+    clock: Clock
     head: _Head
     language: str
     cues: list[Cue] = field(default_factory=list)
@@ -435,21 +354,12 @@ def _space(element: etree._Element) -> str:
     return tag[1:].partition("}")[0] if tag.startswith("{") else ""
 
 
-def _attribute(element: etree._Element, space: str, name: str) -> str | None:
-    ending = f"#{space}}}{name}"
-    return next((str(value) for key, value in element.attrib.items() if str(key).endswith(ending)), None)
-
-
-def _parameter(element: etree._Element, name: str) -> str | None:
-    return _attribute(element, "parameter", name)
-
-
 def _metadata(element: etree._Element, name: str) -> str | None:
-    return _attribute(element, "metadata", name)
+    return attribute(element, "metadata", name)
 
 
 def _styling(element: etree._Element, name: str) -> str | None:
-    return _attribute(element, "styling", name) or _attribute(element, "style", name)
+    return attribute(element, "styling", name) or attribute(element, "style", name)
 
 
 def _language(root: etree._Element, body: etree._Element) -> str:
@@ -460,47 +370,12 @@ def _language(root: etree._Element, body: etree._Element) -> str:
 
 
 def _agent_name(agent: etree._Element) -> str:
-    names = [(name.get("type") or "", _words(name)) for name in agent.iter("{*}name")]
+    names = [(name.get("type") or "", words(name)) for name in agent.iter("{*}name")]
     for wanted in ("alias", "full"):
         found = next((words for kind, words in names if kind == wanted and words), "")
         if found:
             return found
     return " ".join(words for _, words in names if words)
-
-
-def _words(element: etree._Element) -> str:
-    return " ".join("".join(str(part) for part in element.itertext()).split())
-
-
-def _count(text: str, name: str, file: str) -> int:
-    text = text.strip()
-    if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or int(text) == 0:
-        raise ScriptUnreadable(file, "", f"{name} is {text[:40]!r}; it must be a whole number above zero")
-    return int(text)
-
-
-def _multiplier(root: etree._Element, file: str) -> Fraction:
-    text = _parameter(root, "frameRateMultiplier")
-    if text is None:
-        return Fraction(1)
-    parts = re.split(r"[\s:]+", text.strip())
-    if len(parts) > 2:
-        raise ScriptUnreadable(file, "", f"ttp:frameRateMultiplier is {text[:40]!r}; write it as 1000 1001")
-    numbers = [_count(part, "ttp:frameRateMultiplier", file) for part in parts]
-    return Fraction(*numbers)
-
-
-def _uses_frames(root: etree._Element) -> bool:
-    for element in root.iter("{*}body", "{*}div", "{*}p", "{*}span"):
-        for name in ("begin", "end", "dur"):
-            text = (element.get(name) or "").strip()
-            if text.endswith("f") or text.count(":") == 3:
-                return True
-    return False
-
-
-def _decimal(whole: str, digits: str | None) -> Fraction:
-    return int(whole) + (Fraction(int(digits), 10 ** len(digits)) if digits else Fraction(0))
 
 
 def _line(element: etree._Element) -> int:

@@ -24,7 +24,8 @@ from scheduler.scripts.clock import MAX_MS
 from scheduler.scripts.columns import Field, find_columns
 from scheduler.scripts.errors import HeaderMissing, ScriptRefused, ScriptTooLarge, ScriptUnreadable
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
-from scheduler.scripts.sheet import HEADER_WITHIN, MAX_COLUMNS, Rows, header_at
+from scheduler.scripts.rows import MAX_COLUMNS, Rows
+from scheduler.scripts.sheet import HEADER_WITHIN, header_at, no_header
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.timecode import FrameRateInvalid, parse_frame_rate, shown_rate
 from scheduler.scripts.xmlsafe import parse_xml
@@ -292,7 +293,7 @@ def _named(book: _Book, name: str) -> _Sheet:
 
 
 def _no_header(rows: Rows, sheet: _Sheet) -> HeaderMissing:
-    error = rows.no_header(sheet.head)
+    error = no_header(rows, sheet.head)
     return HeaderMissing(error.file, f"{sheet.name}, {error.place}", error.reason)
 
 

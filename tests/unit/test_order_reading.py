@@ -80,7 +80,7 @@ def test_strict_refuses_the_whole_script_and_names_the_first_place(tmp_path: Pat
     with pytest.raises(ScriptRejected, match="row 3") as caught:
         read(Order(source=order.source, mapping=order.mapping, strict=True))
     again = pickle.loads(pickle.dumps(caught.value))
-    assert (again.file, again.rejected) == ("sheet.csv", caught.value.rejected)
+    assert (again.file, again.place, again.count) == ("sheet.csv", "row 3, column 4 (TC Out)", 1)
 
 
 def test_the_report_of_rejects_opens_in_a_spreadsheet(tmp_path: Path) -> None:

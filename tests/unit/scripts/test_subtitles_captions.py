@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.scripts.captions import SccReader, StlReader
 from scheduler.scripts.errors import ScriptEmpty, ScriptError, ScriptTooLarge, ScriptUnreadable
 from scheduler.scripts.model import ReadOptions, ScriptDocument, ScriptLine
+from scheduler.scripts.scc import SccReader
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.srt import SrtReader
+from scheduler.scripts.stl import StlReader
 from scheduler.scripts.vtt import VttReader
 
 NTSC = Fraction(30000, 1001)
@@ -161,7 +162,7 @@ def test_stl_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             read_stl(data, tmp_path)
     with pytest.raises(ScriptEmpty):
         read_stl(gsi(), tmp_path)
-    monkeypatch.setattr("scheduler.scripts.captions.MAX_BLOCKS", 2)
+    monkeypatch.setattr("scheduler.scripts.stl.MAX_BLOCKS", 2)
     with pytest.raises(ScriptTooLarge, match="blocks"):
         read_stl(gsi() + tti(b"x") * 3, tmp_path)
 
@@ -391,7 +392,7 @@ def test_scc_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         read_scc("00:00:01:00\t942c\n", tmp_path)
     with pytest.raises(ScriptEmpty):
         read_scc("Scenarist_SCC V1.0\n", tmp_path)
-    monkeypatch.setattr("scheduler.scripts.captions.MAX_WORDS", 8)
+    monkeypatch.setattr("scheduler.scripts.scc.MAX_WORDS", 8)
     with pytest.raises(ScriptTooLarge, match="codes"):
         read_scc(whole, tmp_path)
 
