@@ -149,7 +149,16 @@ class Farm:
         )
 
     def post(self, mutation: str | None = None) -> Process:
-        return self.start("post", "worker", "--post", "--concurrency", "1", "--name", "post", mutation=mutation)
+        """Start a post worker and wait until it has found the servers: tests take them away soon after."""
+        process = self.start("post", "worker", "--post", "--concurrency", "1", "--name", "post", mutation=mutation)
+        wait_until(self._post_works, lambda: f"the post worker to start:\n{process.tail()}")
+        return process
+
+    def _post_works(self) -> bool:
+        with self.engine.connect() as conn:
+            return bool(
+                conn.scalar(sa.text("SELECT true FROM worker_session WHERE kind = 'post' AND ended_at IS NULL LIMIT 1"))
+            )
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
