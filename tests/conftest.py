@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores already; threads of each would wait for others
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when torch and numpy are imported
+        os.environ.setdefault(_name, "1")
+
 pytest_plugins = ["broker_fixtures", "postgres_fixtures", "s3_fixtures"]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from celery import Celery
 
 from workers.contract import POST_QUEUE
 from workers.settings import celery_settings, dead_queue, engine_queue, farm_queue, in_process
+
+log = logging.getLogger(__name__)
 
 
 def make_app(broker_url: str | None) -> Celery:
@@ -32,18 +35,26 @@ def add_line_queues(app: Celery, engines: Iterable[str]) -> list[str]:
     return names
 
 
-def declare_queues(app: Celery, engines: Iterable[str]) -> list[str]:
+def declare_queues(app: Celery, engines: Iterable[str], *, wait: bool = False) -> list[str]:
     """Declare the post queue, the dead-letter queue and the queues of these engines at the broker.
 
-    Safe to repeat, and repeated after a broker lost its data. Returns the names of the line queues. Raises
-    ``kombu.exceptions.OperationalError`` when the broker cannot be reached.
+    Safe to repeat, and repeated after a broker lost its data. Returns the names of the line queues. With ``wait`` a
+    broker that is down is waited for, and the log says so; without, ``kombu.exceptions.OperationalError`` is raised
+    when it does not answer within a few tries. A login that it refuses is raised at once either way.
     """
     memory = in_process(app.conf.broker_url)
     names = add_line_queues(app, engines)
     with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=3, interval_start=0.2, interval_step=0.5)
+        if wait:
+            connection.ensure_connection(_say_down, interval_start=0.5, interval_step=0.5, interval_max=5.0)
+        else:
+            connection.ensure_connection(max_retries=3, interval_start=0.2, interval_step=0.5)
         channel = connection.default_channel
         queues = [dead_queue(memory=memory), farm_queue(POST_QUEUE, memory=memory)]
         for queue in (*queues, *(app.amqp.queues[name] for name in names)):
             queue(channel).declare()
     return names
+
+
+def _say_down(error: Exception, wait_s: float) -> None:
+    log.warning("the broker does not answer (%s); asking again in %.1f s", error, wait_s)

@@ -159,7 +159,7 @@ def _urls(settings: Settings) -> tuple[str, str]:
 def _run_celery(
     app: Celery, name: str, queues: list[str], *, pool: object, concurrency: int, engines: list[str]
 ) -> int:
-    declare_queues(app, engines)
+    declare_queues(app, engines, wait=True)  # farm and broker may start in any order
     worker: Worker = app.Worker(
         hostname=name,
         queues=queues,

@@ -48,27 +48,48 @@ def open_database(settings: Settings) -> Iterator[str]:
     The database of a running farm is not migrated from here: that is an operator's decision. Raises SchemaOutdated,
     SchedulerActive for the database of a running farm without its broker, OrderError for a broker without a database.
     """
-    from db import migrate
     from db.errors import SchemaOutdated
+    from db.schema import REVISION
 
     if settings.broker_url is not None:
         if settings.database_url is None:
             raise OrderError("BROKER_URL names a farm, DATABASE_URL is missing: set both, or neither for this machine")
-        found, wanted = migrate.current(settings.database_url), migrate.head()
-        if found != wanted:
-            raise SchemaOutdated(found, wanted)
+        found = _revision(settings.database_url)
+        if found != REVISION:
+            raise SchemaOutdated(found, REVISION)
         yield settings.database_url
         return
     if settings.database_url is not None:
         _require_no_scheduler(settings.database_url)
-        migrate.upgrade(settings.database_url)
+        _migrate(settings.database_url)
         yield settings.database_url
         return
     from db.server import EmbeddedPostgres
 
     with EmbeddedPostgres(settings.home) as server:
-        migrate.upgrade(server.url)
+        _migrate(server.url)
         yield server.url
+
+
+def _revision(url: str) -> str | None:
+    from db.schema import revision_of
+    from db.session import make_engine
+
+    database = make_engine(url, pool_size=1, application_name="voicefarm-render")
+    try:
+        with database.connect() as conn:
+            return revision_of(conn)
+    finally:
+        database.dispose()
+
+
+def _migrate(url: str) -> None:
+    from db.schema import REVISION
+
+    if _revision(url) != REVISION:  # loading Alembic alone takes as long as reading a short book
+        from db import migrate
+
+        migrate.upgrade(url)
 
 
 @contextlib.contextmanager

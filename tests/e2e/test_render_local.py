@@ -111,7 +111,7 @@ def test_made_then_reused_then_one_line_changed(desk: Desk) -> None:
 
 
 def test_killed_in_the_middle_it_continues(desk: Desk) -> None:
-    script = story(desk.folder / "walk.md", paragraphs=60)
+    script = story(desk.folder / "walk.md", paragraphs=24)
     process = desk.start("render", str(script), "-o", "out", "--formats", "flac,vtt", "--json")
     takes = desk.folder / "home" / "store"
     wait_until(lambda: len(list(takes.rglob("*.flac"))) >= 20, "twenty takes in the store", 60)
@@ -126,7 +126,7 @@ def test_killed_in_the_middle_it_continues(desk: Desk) -> None:
 
 
 def test_interrupted_it_stops_in_good_order_and_continues(desk: Desk) -> None:
-    script = story(desk.folder / "walk.md", paragraphs=60)
+    script = story(desk.folder / "walk.md", paragraphs=24)
     process = desk.start("render", str(script), "-o", "out", "--formats", "flac,vtt")
     takes = desk.folder / "home" / "store"
     wait_until(lambda: len(list(takes.rglob("*.flac"))) >= 5, "five takes in the store", 60)

@@ -31,9 +31,12 @@ def test_rabbitmq_is_restarted(wiped_safe: Farm, private_broker: PrivateNode, bo
     running = wiped_safe
     job = started(running, book)
     private_broker.stop()
+    late = running.worker("w2")
+    wait_until(lambda: "asking again" in late.tail(), lambda: f"a starting worker to wait:\n{late.tail()}")
     private_broker.start()
     assert running.wait(job, timeout_s=90).state == "delivered"
     assert running.broken_rules(job, TAKES) == []
+    wait_until(lambda: "consumes" in late.tail(), lambda: f"the late worker to work:\n{late.tail()}")
 
 
 def test_rabbitmq_is_killed_and_its_data_deleted(wiped_safe: Farm, private_broker: PrivateNode, book: Path) -> None:

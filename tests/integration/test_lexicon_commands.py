@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from commands import environment, voicefarm
 
 from db.queries.lexicon import list_entries
 from scheduler.cli.exits import ExitCode
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMAND = (
-    "from scheduler.cli.main import app, main; from scheduler.cli.lexicon import lexicon; "
-    "app.add_typer(lexicon, name='lexicon'); main()"
-)
+Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
 def run(tmp_path: Path, database_url: str) -> Run:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("VOICEFARM_") and k != "BROKER_URL"}
-        return subprocess.run(
-            [sys.executable, "-c", COMMAND, "lexicon", *arguments],
-            env={**kept, "VOICEFARM_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    env = environment(VOICEFARM_HOME=str(tmp_path / "home"), DATABASE_URL=database_url)
+
+    def command(*arguments: str) -> CompletedProcess[str]:
+        return voicefarm("lexicon", *arguments, folder=tmp_path, env=env)
 
     return command
 
 
-def answer(done: subprocess.CompletedProcess[str], code: int = 0) -> Any:
+def answer(done: CompletedProcess[str], code: int = 0) -> Any:
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 

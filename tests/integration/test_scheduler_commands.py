@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from commands import environment, voicefarm
 from plans import add_voice, make_plan
 
 from db.queries import imports, productions, status, voices
 from scheduler.cli.exits import ExitCode
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
 def run(tmp_path: Path, database_url: str) -> Run:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("VOICEFARM_") and k != "BROKER_URL"}
-        return subprocess.run(
-            [sys.executable, "-m", "scheduler.cli", *arguments],
-            env={**kept, "VOICEFARM_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    env = environment(VOICEFARM_HOME=str(tmp_path / "home"), DATABASE_URL=database_url)
+
+    def command(*arguments: str) -> CompletedProcess[str]:
+        return voicefarm(*arguments, folder=tmp_path, env=env)
 
     return command
 
@@ -43,7 +35,7 @@ def job_id(engine: sa.Engine) -> int:
         return imports.import_script(conn, make_plan(add_voice(conn), [["One.", "Two."], ["Three."]])).job_id
 
 
-def answer(done: subprocess.CompletedProcess[str]) -> Any:
+def answer(done: CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

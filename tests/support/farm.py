@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 from checker import violations
+from commands import voicefarm
 
 from db.queries import status
 from db.records import JobProgress
@@ -149,28 +150,12 @@ class Farm:
         )
 
     def post(self, mutation: str | None = None) -> Process:
-        """Start a post worker and wait until it has found the servers: tests take them away soon after."""
-        process = self.start("post", "worker", "--post", "--concurrency", "1", "--name", "post", mutation=mutation)
-        wait_until(self._post_works, lambda: f"the post worker to start:\n{process.tail()}")
-        return process
+        return self.start("post", "worker", "--post", "--concurrency", "1", "--name", "post", mutation=mutation)
 
-    def _post_works(self) -> bool:
-        with self.engine.connect() as conn:
-            return bool(
-                conn.scalar(sa.text("SELECT true FROM worker_session WHERE kind = 'post' AND ended_at IS NULL LIMIT 1"))
-            )
-
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "scheduler.cli", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        if check and done.returncode != 0:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in this process."""
+        done = voicefarm(*arguments, folder=self.folder, env=self.environment)
+        if done.returncode != 0:
             raise AssertionError(f"voicefarm {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
         return done
 
@@ -230,15 +215,8 @@ class Farm:
             return violations(conn, self.store, job_id, expected_lines)
 
     def close(self) -> None:
-        """End everything that still runs, in one go."""
+        """End everything that still runs."""
         for process in self.processes:
-            if process.popen.poll() is None:
-                process.signal(signal.SIGCONT)
-                process.popen.terminate()
-        deadline = time.monotonic() + 15
-        for process in self.processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.popen.wait(max(0.1, deadline - time.monotonic()))
             if process.popen.poll() is None:
                 process.kill()
         self.engine.dispose()

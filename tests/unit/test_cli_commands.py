@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+import commands
 import pytest
 from script_samples import Book, page
 
@@ -36,21 +35,12 @@ def story(tmp_path: Path) -> Path:
     return path
 
 
-def voicefarm(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("VOICEFARM_") and not k.endswith("R_URL")}
-    kept.pop("DATABASE_URL", None)
-    return subprocess.run(
-        [sys.executable, "-m", "scheduler.cli", *arguments],
-        env={**kept, "VOICEFARM_HOME": str(tmp_path / "home"), **environment},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def voicefarm(tmp_path: Path, *arguments: str, **settings: str) -> CompletedProcess[str]:
+    given = {"VOICEFARM_HOME": str(tmp_path / "home"), **settings}
+    return commands.voicefarm(*arguments, folder=tmp_path, env=commands.environment(**given))
 
 
-def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+def one_sentence(done: CompletedProcess[str]) -> str:
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("voicefarm: ")
