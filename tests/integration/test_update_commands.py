@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import sqlalchemy as sa
+from commands import environment, voicefarm
 from plans import add_voice
 from steps import counters_are_exact, finish_job, render_all, states
 
@@ -24,7 +23,7 @@ from db.settings import Settings
 from db.store import Store
 from scheduler.cli.exits import ExitCode
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., CompletedProcess[str]]
 Row = tuple[str, str, str]
 ROWS: tuple[Row, ...] = (
     ("L1", "FOX", "Good day, crow."),
@@ -36,22 +35,15 @@ ROWS: tuple[Row, ...] = (
 
 @pytest.fixture
 def run(tmp_path: Path, database_url: str) -> Run:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("VOICEFARM_") and k != "BROKER_URL"}
-        return subprocess.run(
-            [sys.executable, "-m", "scheduler.cli", *arguments],
-            env={**kept, "VOICEFARM_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    env = environment(VOICEFARM_HOME=str(tmp_path / "home"), DATABASE_URL=database_url)
+
+    def command(*arguments: str) -> CompletedProcess[str]:
+        return voicefarm(*arguments, folder=tmp_path, env=env)
 
     return command
 
 
-def answer(done: subprocess.CompletedProcess[str]) -> Any:
+def answer(done: CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -179,6 +171,20 @@ def test_a_new_version_of_a_voice_is_used_when_asked_for(
     back = answer(run("update", "the-fables", "--voice-version", "fake-2@1", "--dry-run", "--json"))
     assert [line["key"] for line in back["lines"] if line["render"]] == []
     assert back["to_render"] == 1  # L2, which nobody has rendered yet
+
+
+def test_a_bare_lexicon_edit_changes_the_lines_it_is_spoken_in(
+    run: Run, engine: sa.Engine, tmp_path: Path, job_id: int
+) -> None:
+    (tmp_path / "fables.csv").unlink()
+    entry = answer(run("lexicon", "add", "fox", "foks", "--language", "en", "--json"))
+    done = answer(run("update", "the-fables", "--json"))
+    assert [(line["key"], line["changes"], line["render"]) for line in done["lines"]] == [("L2", ["spoken"], True)]
+    assert rendered(engine, done["job_id"])["L2"] == "pending"
+    assert (done["to_render"], done["reused"]) == (1, 3)
+    assert run("lexicon", "remove", str(entry["id"])).returncode == 0
+    back = answer(run("update", "the-fables", "--dry-run", "--json"))
+    assert (back["counts"]["changed"], back["to_render"]) == (1, 0)  # its first take is there
 
 
 def test_a_locked_line_is_shown_and_warned_about(run: Run, engine: sa.Engine, tmp_path: Path, job_id: int) -> None:
