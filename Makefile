@@ -1,5 +1,5 @@
 # Everything runs in .venv; nothing outside this folder is touched, except that `make test` as root installs
-# Debian's rabbitmq-server where no broker can be had otherwise.
+# Debian's rabbitmq-server, chromium and docker-compose where they cannot be had otherwise.
 
 PYTHON ?= python3
 VENV := .venv

@@ -1,4 +1,4 @@
-"""Install what the tests need and pip cannot bring: RabbitMQ and Chromium, from Debian's packages, when this is root.
+"""Install RabbitMQ, Chromium and Compose for the tests from Debian's packages, when this is root: pip has none of them.
 
 Run by ``make test``. Where nothing can be installed it says what is missing and lets the tests decide: they skip what
 needs it, or fail where CI=true.
@@ -18,6 +18,8 @@ from rabbitmq import BIN, INSTALL_HINT, LOCAL_URL, answers, docker_answers
 
 CHROMIUM_HINT = "the tests of the Jobs pages need Chromium: apt-get install --no-install-recommends chromium"
 
+COMPOSE_HINT = "the test of docker-compose.yml needs Compose: apt-get install --no-install-recommends docker-compose"
+
 
 def broker_can_be_had() -> bool:
     """Whether some RabbitMQ will be there for the tests."""
@@ -28,6 +30,14 @@ def broker_can_be_had() -> bool:
 def chromium_can_be_had() -> bool:
     """Whether a browser is there for the tests."""
     return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+
+
+def compose_can_be_had() -> bool:
+    """Whether something is there that understands a compose file."""
+    if shutil.which("docker-compose"):
+        return True
+    asked = ["docker", "compose", "version"]
+    return bool(shutil.which("docker")) and subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 @contextmanager
@@ -52,6 +62,7 @@ def main() -> int:
         for package, hint, there in (
             ("rabbitmq-server", INSTALL_HINT, broker_can_be_had()),
             ("chromium", CHROMIUM_HINT, chromium_can_be_had()),
+            ("docker-compose", COMPOSE_HINT, compose_can_be_had()),
         )
         if not there
     }
@@ -61,7 +72,7 @@ def main() -> int:
         sys.stderr.write("".join(f"{hint}\n" for hint in wanted.values()))
         return 0
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    sys.stderr.write(f"installing {' and '.join(wanted)} with apt ...\n")
+    sys.stderr.write(f"installing {', '.join(wanted)} with apt ...\n")
     with no_service_starts():
         subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *wanted]
