@@ -35,7 +35,7 @@ from synthesis.gptsovits.lines import (
     segment_request,
 )
 from synthesis.gptsovits.loading import Loaders, Quantise
-from synthesis.gptsovits.memory import bound_kernels, give_back
+from synthesis.gptsovits.memory import Holes, bound_kernels, give_back
 from synthesis.gptsovits.pool import is_device_fault, is_out_of_memory
 from synthesis.gptsovits.residence import BERT_WIDTH, ReadyVoice, Residence
 from synthesis.gptsovits.s2 import S2Request
@@ -113,6 +113,7 @@ class GptSovitsEngine:
         self._drawing: dict[int, SegmentWork] = {}
         self._next_key = 0
         self._finished: list[RenderedLine] = []
+        self._holes = Holes()
         self._work = 0
 
     # --- Engine ---
@@ -162,6 +163,7 @@ class GptSovitsEngine:
                 raise
             self._out_of_memory(_first_line(error))
         finished, self._finished = self._finished, []
+        self._holes.after(len(finished))
         return finished
 
     def in_flight(self) -> int:

@@ -31,6 +31,23 @@ with torch.inference_mode():
 print((sizes[-1] - sizes[0]) >> 20)
 """
 
+HOLES = """
+import psutil
+from synthesis.gptsovits.memory import LINES_BETWEEN, Holes
+
+def resident():
+    return psutil.Process().memory_info().rss >> 20
+
+blocks = [bytearray(64 << 10) for _ in range(3200)]
+holes = Holes()
+del blocks[::2]
+full = resident()
+holes.after(LINES_BETWEEN - 1)
+before = resident()
+holes.after(1)
+print(full - before, before - resident())
+"""
+
 
 def test_lengths_that_never_come_again_leave_no_kernels_behind() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONEDNN")}
@@ -38,6 +55,13 @@ def test_lengths_that_never_come_again_leave_no_kernels_behind() -> None:
         [sys.executable, "-c", MANY_LENGTHS], capture_output=True, text=True, check=True, env=environment, timeout=120
     )
     assert int(made.stdout.split()[-1]) < 200, "MB; without a limit each length keeps three"
+
+
+def test_holes_that_lines_leave_go_back_to_the_system_from_time_to_time() -> None:
+    made = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True, timeout=60)
+    at_first, in_the_end = map(int, made.stdout.split())
+    assert at_first < 10, "MB"
+    assert in_the_end > 80, "MB, of 100 that were free between others"
 
 
 def test_copies_made_while_loading_leave_no_holes_between_weights() -> None:
