@@ -29,6 +29,8 @@ _NOTE_IN_HEAD = re.compile("［＃[^［］\n]{1,200}］")
 _RUBY_IN_HEAD = re.compile("《[\u3041-\u30ff]{1,60}》")
 _RULE = re.compile(r"[-－─―]{10,}\s*\Z")
 _COLOPHON = re.compile(r"\s*底本[:：]")
+_LIBRARY = re.compile(r"^青空文庫(?:作成|収録)ファイル[:：]", re.MULTILINE)
+_SOURCE = re.compile(r"^(?:\S{1,10}の)?底本[:：]", re.MULTILINE)
 _KANA_ONLY = re.compile("[\u3041-\u309f\u30a0-\u30ff\\s]+\\Z")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _TOKEN = re.compile(
@@ -67,6 +69,11 @@ _MARKS = {
 _LIGATURES = {"ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ"}
 _UNKNOWN = "〓"
 """What printers set for a character they do not have."""
+
+
+def ends_as_aozora(text: str) -> bool:
+    """Whether a text closes with the library's colophon: a work without readings bears no other mark."""
+    return _LIBRARY.search(text) is not None and _SOURCE.search(text) is not None
 
 
 class AozoraReader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
@@ -18,6 +19,8 @@ Item = Block | SceneBreak
 
 _MAX_TITLES = 20
 """More headings than this in a row are no titles over a text."""
+_MAX_REASONS = 3
+"""Named where nothing is left to be spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,10 @@ class Builder:
         self._section_keys = SectionKeys()
         self.rejected: list[Rejection] = []
 
-    def sections(self, drafts: Iterable[Draft], kind: str) -> tuple[ScriptSection, ...]:
-        """Build every section that has something to say. Raises ScriptEmpty when none has."""
+    def sections(
+        self, drafts: Iterable[Draft], kind: str, left_out: Iterable[Rejection] = ()
+    ) -> tuple[ScriptSection, ...]:
+        """Build every section that has something to say. Raises ScriptEmpty when none has, naming what was left out."""
         built = []
         for draft in drafts:
             key = self._section_keys.of_title(draft.name)
@@ -54,7 +59,7 @@ class Builder:
             if lines:
                 built.append(ScriptSection(key, kind, draft.title, lines))
         if not built:
-            raise ScriptEmpty(self._file, "", "nothing in it is to be spoken; see docs/scripts.md for what is skipped")
+            raise ScriptEmpty(self._file, "", _nothing([*left_out, *self.rejected]))
         return tuple(built)
 
     def _lines(self, section: str, items: Sequence[Item]) -> tuple[ScriptLine, ...]:
@@ -316,3 +321,10 @@ def _pause_mark(ms: int) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _nothing(left_out: Sequence[Rejection]) -> str:
+    """Why there is nothing: what was left out most often says whether an option would help."""
+    reasons = Counter(one.reason for one in left_out).most_common(_MAX_REASONS)
+    named = "; ".join(reason if count == 1 else f"{reason} ({count} times)" for reason, count in reasons)
+    return f"nothing in it is to be spoken: {named or 'it has no words'}; see docs/scripts.md for what is skipped"

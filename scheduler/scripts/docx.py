@@ -82,8 +82,9 @@ class DocxReader:
         walk.run(root, source.name, parts.document)
         title = walk.title or facts.title or PurePath(source.name).stem
         builder = Builder(source.name, options)
-        sections = builder.sections(_drafts(walk.items, facts.title or title), "chapter")
         notices = [Rejection("", f"{count} × {what} left out") for what, count in sorted(walk.skipped.items())]
+        drafts = _drafts(walk.items, facts.title or title)
+        sections = builder.sections(drafts, "chapter", (*walk.rejected, *notices))
         if has_macros:
             notices.append(Rejection("", "its macros are not run"))
         if tongue.notice:

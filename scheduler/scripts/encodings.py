@@ -23,6 +23,7 @@ _CANDIDATES = [
 _LATIN_FAMILY = frozenset({"cp1250", "cp1252", "cp1254", "iso8859_2", "iso8859_15"})
 _WESTERN = frozenset("àâäáãåçéèêëíìîïñóòôöõúùûüßæøœÀÂÄÁÃÅÇÉÈÊËÍÌÎÏÑÓÒÔÖÕÚÙÛÜÆØŒ‘’‚“”„–—…«»‹›°§·•¡¿ªº£€©®½¼²³\xa0\xad")
 _SAMPLE_BYTES = 1_000_000
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _CODES_NOT_TEXT = frozenset({"unicode_escape", "raw_unicode_escape", "punycode", "idna", "undefined", "utf-7"})
 
 
@@ -88,9 +89,10 @@ def _guess(data: bytes, file: str) -> tuple[str, str]:
     telling = b"\n".join(line for line in data.split(b"\n") if not line.isascii())[:_SAMPLE_BYTES]
     cut = telling.rfind(b"\n")
     sample = telling[:cut] if cut > 0 and len(telling) == _SAMPLE_BYTES else telling
-    best = from_bytes(sample, cp_isolation=_CANDIDATES).best()
-    names = [best.encoding] if best is not None else []
-    if best is None or best.encoding in _LATIN_FAMILY:
+    names = _japanese(sample)
+    best = None if names else from_bytes(sample, cp_isolation=_CANDIDATES).best()
+    names += [best.encoding] if best is not None else []
+    if not names or (best is not None and best.encoding in _LATIN_FAMILY):
         # few accented bytes do not tell these apart, and western Europe is the likely one when all are its letters
         western = sample.decode("cp1252", "replace")
         names = ["cp1252", *names] if all(char in _WESTERN for char in western if not char.isascii()) else names
@@ -100,6 +102,16 @@ def _guess(data: bytes, file: str) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     raise EncodingUnknown(file, "", "its encoding was not recognised; save it as UTF-8")
+
+
+def _japanese(data: bytes) -> list[str]:
+    """The encoding in which a third of the letters are kana, which no other language has: a few lines tell."""
+    for name in ("cp932", "euc_jp"):
+        text = data.decode(name, "replace")
+        others = sum(not char.isascii() for char in text)
+        if others and "\ufffd" not in text and len(_KANA.findall(text)) * 3 >= others:
+            return [name]
+    return []
 
 
 _LINE_END = re.compile(r"\r\n?|\n")

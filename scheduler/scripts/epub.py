@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath
+from typing import cast
 
 from lxml import etree
 
@@ -18,10 +19,14 @@ from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.package import NavPoint, Package, cover_bytes, read_package, resolve
 from scheduler.scripts.pls import MEDIA_TYPE, PlsEntry, Pronunciations, Unused, read_pls
-from scheduler.scripts.roles import PASSING_ROLES, skipped_role
+from scheduler.scripts.prose import without_library
+from scheduler.scripts.roles import BOILERPLATE_CLASS, EPUB, PASSING_ROLES, class_role, skipped_role
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.xhtml import Anchor, PageText, read_page
 from scheduler.scripts.xmlsafe import parse_xml
+
+_TYPE = f"{{{EPUB}}}type"
+_LIBRARY = Rejection("", "its library's licence pages are left out")
 
 
 class EpubReader:
@@ -43,9 +48,9 @@ class EpubReader:
             book.read()
             cover = cover_bytes(archive, package)
         builder = Builder(source.name, options)
-        sections = builder.sections(book.drafts, "chapter")
         unread = [Rejection(place, reason) for place, reason in package.unread]
         notices = [Rejection("", f"{count} × {role} left out") for role, count in sorted(book.skipped.items())]
+        sections = builder.sections(book.drafts, "chapter", (*unread, *book.rejected, *notices))
         return ScriptDocument(
             title=package.title or PurePath(source.name).stem,
             author=", ".join(package.authors),
@@ -94,10 +99,24 @@ class _Book:
             self.rejected.extend(page.rejected)
             if not _only_titles_what_was_skipped(page):
                 self._divide(item.path, page, points.get(item.path, []))
+        self._leave_out_library()
         self.drafts = [draft for draft in self.drafts if draft.items]
+
+    def _leave_out_library(self) -> None:
+        items = [item for draft in self.drafts for item in draft.items]
+        first, last = without_library(items)
+        if last - first == len(items):
+            return
+        at = 0
+        for draft in self.drafts:
+            count = len(draft.items)
+            draft.items[:] = draft.items[max(first - at, 0) : max(last - at, 0)]
+            at += count
+        self.notices += [] if _LIBRARY in self.notices else [_LIBRARY]
 
     def _page(self, path: str, points: list[NavPoint]) -> PageText:
         root = parse_xml(self.archive.read(path), self.archive.name, path, lenient=True)
+        self._mark_furniture(root)
         if not self.language:
             text = " ".join("".join(str(part) for part in root.itertext()).split())
             self.language, sure = of_text(text)
@@ -107,6 +126,17 @@ class _Book:
                 )
         wanted = frozenset(point.fragment for point in points if point.fragment)
         return read_page(root, path, self.language, wanted, self.options, self._spoken(root, path))
+
+    def _mark_furniture(self, root: etree._Element) -> None:
+        """Give roles to what older books mark by a class alone: page numbers, footnotes, licence pages."""
+        for element in _with_class(root):
+            classes = (element.get("class") or "").split()
+            if BOILERPLATE_CLASS in classes:
+                element.set("hidden", "hidden")
+                self.notices += [] if _LIBRARY in self.notices else [_LIBRARY]
+            role = class_role(classes)
+            if role is not None:
+                element.set(_TYPE, f"{element.get(_TYPE) or ''} {role}".strip())
 
     def _spoken(self, root: etree._Element, path: str) -> Pronunciations:
         """What the lexicons say that a document names; documents that name the same ones share it."""
@@ -197,3 +227,7 @@ def _only_titles_what_was_skipped(page: PageText) -> bool:
     return left_out and all(
         isinstance(item, Anchor) or (isinstance(item, Block) and item.heading) for item in page.items
     )
+
+
+def _with_class(root: etree._Element) -> list[etree._Element]:
+    return cast("list[etree._Element]", root.xpath("//*[@class]"))

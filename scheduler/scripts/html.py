@@ -18,8 +18,8 @@ from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.package import local, words
 from scheduler.scripts.pls import Pronunciations, Unused
-from scheduler.scripts.prose import Paragraph, is_title
-from scheduler.scripts.roles import EPUB
+from scheduler.scripts.prose import Paragraph, is_title, offered_as, without_library
+from scheduler.scripts.roles import BOILERPLATE_CLASS, EPUB, class_role
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.xhtml import SSML, Anchor, read_page
 from scheduler.scripts.xmlsafe import parse_xml
@@ -49,12 +49,8 @@ _AS_BROWSERS = {
 }  # fmt: skip
 """Encodings that browsers read as a larger one, because pages say the smaller and are in the larger."""
 _SPACES = {"epub": EPUB, "ssml": SSML, "xml": "http://www.w3.org/XML/1998/namespace"}
-_CLASS_ROLES = {
-    "pagenum": "pagebreak", "pageno": "pagebreak", "page-number": "pagebreak", "fnanchor": "noteref",
-    "footnote-ref": "noteref", "footnote-back": "backlink", "footnote": "footnote", "footnotes": "footnotes",
-}  # fmt: skip
-"""Classes that makers of books use for parts with a role."""
 _ARIA_ROLES = {"navigation": "toc", "search": "toc", "contentinfo": "colophon"}
+_LIBRARY = Rejection("", "its library's licence pages are left out")
 _MAX_SECTION_LEVELS = 2
 _DEEPEST_HEADING = 6
 
@@ -85,14 +81,20 @@ class HtmlReader:
         unused = Unused()
         page = read_page(root, "", language, frozenset(), options, Pronunciations((), unused))
         items = [_placed(item) for item in page.items if not isinstance(item, Anchor)]
-        title = _title(root, items) or PurePath(source.name).stem
+        first, last = without_library(items)
+        if last - first < len(items):
+            items = items[first:last]
+            notices += [] if _LIBRARY in notices else [_LIBRARY]
+        stated_title = _title(root, items)
+        offered, author = offered_as(stated_title)
+        title = offered or stated_title or PurePath(source.name).stem
         builder = Builder(source.name, options)
-        sections = builder.sections(_drafts(items, title), "chapter")
         skipped = [Rejection("", f"{count} × {role} left out") for role, count in sorted(page.skipped.items())]
         rejected = [replace(one, place=one.place.strip()) for one in page.rejected]
+        sections = builder.sections(_drafts(items, title), "chapter", (*rejected, *skipped))
         return ScriptDocument(
             title=title,
-            author=_meta(root, "author", "dc.creator", "dcterms.creator"),
+            author=_meta(root, "author", "dc.creator", "dcterms.creator") or author,
             language=language,
             kind="audiobook",
             format=self.name,
@@ -168,7 +170,7 @@ def _prepare(root: etree._Element) -> list[Rejection]:
         if role is not None:
             before = element.get(f"{{{EPUB}}}type")
             element.set(f"{{{EPUB}}}type", role if before is None else f"{before} {role}")
-        if "pg-boilerplate" in classes:
+        if BOILERPLATE_CLASS in classes:
             element.set("hidden", "hidden")
             boilerplate += 1
         previous = element.getprevious()
@@ -180,7 +182,7 @@ def _prepare(root: etree._Element) -> list[Rejection]:
         ):
             element.tag = "div"  # two line breaks set paragraphs apart
             element.set("data-break", "")
-    return [Rejection("", "its library's licence pages are left out")] if boilerplate else []
+    return [_LIBRARY] if boilerplate else []
 
 
 def _is_break(element: etree._Element) -> bool:
@@ -203,7 +205,7 @@ def _role(element: etree._Element, classes: set[str]) -> str | None:
     parent = element.getparent()
     if tag == "footer" and parent is not None and local(parent) == "body":
         return "colophon"
-    return next((_CLASS_ROLES[name] for name in sorted(classes) if name in _CLASS_ROLES), None)
+    return class_role(classes)
 
 
 def _language(root: etree._Element) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,10 @@ _XHTML = "application/xhtml+xml"
 _PROSE_TYPES = frozenset({_XHTML, "text/html", "text/x-oeb1-document"})
 _PICTURES = frozenset({"image/jpeg", "image/png", "image/jpg"})
 _MAX_COVER_BYTES = 20 * 1024 * 1024
+_ENCRYPTION = "META-INF/encryption.xml"
+_OBFUSCATION = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"})
+"""Ways to scramble a font, which no text is ever in."""
+_NUMBER = re.compile(r"(?:\d{1,4}|[IVXLCDM]{1,8})\.?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ def resolve(base: str, href: str) -> tuple[str, str] | None:
         return None
     if parts.scheme or parts.netloc:
         return None
-    path = unquote(parts.path)
+    path = unicodedata.normalize("NFC", unquote(parts.path))  # as the names in an Archive are
     joined = posixpath.normpath(posixpath.join(posixpath.dirname(base), path)) if path else base
     joined = joined.lstrip("/")  # from the root of the archive
     return None if joined == ".." or joined.startswith("../") else (joined, unquote(parts.fragment))
@@ -98,10 +103,11 @@ def read_package(archive: Archive) -> Package:
     root = parse_xml(archive.read(path), archive.name, path, lenient=True)
     items = _manifest(root, path)
     package = _metadata(root)
-    _read_spine(root, items, archive, path, package)
+    encrypted = _encrypted(archive, package)
+    _read_spine(root, items, archive, path, package, encrypted)
     package.cover = _cover(root, items)
     nav = next((item for item in items.values() if "nav" in item.properties), None)
-    if nav is not None and nav.path in archive.names():
+    if nav is not None and nav.path in archive.names() - encrypted:
         _read_nav(parse_xml(archive.read(nav.path), archive.name, nav.path, lenient=True), nav.path, package)
     if not package.points:
         _read_ncx(root, items, archive, package)
@@ -134,6 +140,25 @@ def _package_path(archive: Archive) -> str:
     raise ScriptUnreadable(archive.name, place, "names no package document")
 
 
+def _encrypted(archive: Archive, package: Package) -> frozenset[str]:
+    """Files that are protected; fonts that are only obfuscated are not among them."""
+    if _ENCRYPTION not in archive.names():
+        return frozenset()
+    try:
+        root = parse_xml(archive.read(_ENCRYPTION), archive.name, _ENCRYPTION, lenient=True)
+    except ScriptUnreadable as error:  # what is protected shows when it is read
+        package.unread.append((error.place, f"the list of what is encrypted is not used: {error.reason}"))
+        return frozenset()
+    found = set()
+    for data in root.iter("{*}EncryptedData"):
+        methods = {method.get("Algorithm") for method in data.iterchildren("{*}EncryptionMethod")}
+        for reference in data.iter("{*}CipherReference") if not methods & _OBFUSCATION else ():
+            place = resolve("", reference.get("URI") or "")
+            if place is not None:
+                found.add(place[0])
+    return frozenset(found)
+
+
 def _children(root: etree._Element, name: str) -> Iterator[etree._Element]:
     for part in root:
         if local(part) == name:
@@ -144,16 +169,21 @@ def _manifest(root: etree._Element, base: str) -> dict[str, Item]:
     items: dict[str, Item] = {}
     for element in _children(root, "manifest"):
         found = resolve(base, element.get("href") or "")
-        identity = element.get("id")
-        if local(element) != "item" or identity is None:
+        identity = _identity(element, "id")
+        if local(element) != "item" or not identity:
             continue
         items[identity] = Item(
             path=found[0] if found is not None else "",
             media_type=(element.get("media-type") or "").lower(),
             properties=frozenset((element.get("properties") or "").split()),
-            fallback=element.get("fallback") or "",
+            fallback=_identity(element, "fallback"),
         )
     return items
+
+
+def _identity(element: etree._Element, name: str) -> str:
+    """An id, or a reference to one: the spaces around it are no part of it."""
+    return (element.get(name) or "").strip()
 
 
 def _metadata(root: etree._Element) -> Package:
@@ -174,21 +204,31 @@ def _metadata(root: etree._Element) -> Package:
     )
 
 
-def _read_spine(root: etree._Element, items: dict[str, Item], archive: Archive, base: str, package: Package) -> None:
+def _read_spine(
+    root: etree._Element,
+    items: dict[str, Item],
+    archive: Archive,
+    base: str,
+    package: Package,
+    encrypted: frozenset[str],
+) -> None:
     seen: set[str] = set()
     for element in _children(root, "spine"):
         if local(element) != "itemref" or (element.get("linear") or "").strip() == "no":
             continue
-        item = _prose(items, element.get("idref") or "")
-        named = items.get(element.get("idref") or "")
+        identity = _identity(element, "idref")
+        item = _prose(items, identity)
+        named = items.get(identity)
         if named is None:
-            package.unread.append((base, f"the reading order names {element.get('idref')!r}, which is not listed"))
+            package.unread.append((base, f"the reading order names {identity!r}, which is not listed"))
         elif item is None:
             package.unread.append((named.path or base, f"is {named.media_type or 'of no type'}: only XHTML is read"))
         elif not item.path:
-            raise ScriptRefused(archive.name, base, f"the reading order leads outside the archive: {named}")
+            raise ScriptRefused(archive.name, base, f"the reading order leads outside the archive: {identity!r}")
         elif item.path not in archive.names():
             package.unread.append((item.path, "is missing from the archive"))
+        elif item.path in encrypted:
+            package.unread.append((item.path, "is encrypted; only a copy without copy protection can be read"))
         elif item.path not in seen:
             seen.add(item.path)
             package.spine.append(SpineItem(item.path, item.properties))
@@ -235,11 +275,42 @@ def _read_nav(root: etree._Element, base: str, package: Package) -> None:
         names = role_names(nav.get(f"{{{EPUB}}}type"), nav.get("role"))
         links = [link for link in nav.iter("{*}a") if link.get("href") and not _is_hidden(link)]
         if "toc" in names and not package.points:
+            titles = _Titles()
             for link in links:
-                _add_point(package, base, link.get("href") or "", words(link))
+                entry = link.getparent()
+                title = titles.of(entry) if entry is not None else ""
+                _add_point(package, base, link.get("href") or "", title or words(link))
         elif "landmarks" in names:
             for link in links:
                 _add_role(package, base, link.get("href") or "", role_names(link.get(f"{{{EPUB}}}type"), None))
+
+
+class _Titles:
+    """The titles of entries. A bare number is one only together with the entry it is inside of: 'The Red Lamp, II'."""
+
+    def __init__(self) -> None:
+        self._numbered: dict[etree._Element, bool] = {}
+        """Lists by whether all their entries are numbers: beside words, a C or an I is a letter."""
+
+    def of(self, entry: etree._Element) -> str:
+        """The title of an ``<li>`` or a ``<navPoint>``."""
+        title = _label(entry)
+        within = entry.getparent()
+        if within is None or not _NUMBER.match(title):
+            return title
+        if within not in self._numbered:
+            labels = [label for sibling in within if (label := _label(sibling))]
+            self._numbered[within] = all(map(_NUMBER.match, labels)) and len(set(labels)) > 1
+        parent = within if local(within) == "navpoint" else within.getparent()
+        above = _label(parent) if self._numbered[within] and parent is not None else ""
+        return f"{above}, {title}" if above else title
+
+
+def _label(entry: etree._Element) -> str:
+    """What an entry itself says, without the entries in it."""
+    if local(entry) not in ("li", "navpoint"):
+        return ""
+    return next((words(child) for child in entry if local(child) in ("a", "span", "navlabel")), "")
 
 
 def _add_point(package: Package, base: str, href: str, title: str) -> None:
@@ -256,17 +327,17 @@ def _add_role(package: Package, base: str, href: str, names: frozenset[str]) -> 
 
 def _read_ncx(root: etree._Element, items: dict[str, Item], archive: Archive, package: Package) -> None:
     spine = next((part for part in root if local(part) == "spine"), None)
-    named = items.get((spine.get("toc") or "") if spine is not None else "")
+    named = items.get(_identity(spine, "toc") if spine is not None else "")
     if named is None:
         named = next((item for item in items.values() if item.media_type == "application/x-dtbncx+xml"), None)
     if named is None or named.path not in archive.names():
         return
     ncx = parse_xml(archive.read(named.path), archive.name, named.path, lenient=True)
+    titles = _Titles()
     for point in ncx.iter("{*}navPoint"):
-        label = next((words(child) for child in point if local(child) == "navlabel"), "")
         source = next((child.get("src") for child in point if local(child) == "content"), None)
         if source:
-            _add_point(package, named.path, source, label)
+            _add_point(package, named.path, source, titles.of(point))
 
 
 def _read_guide(root: etree._Element, base: str, package: Package) -> None:

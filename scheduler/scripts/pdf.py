@@ -80,8 +80,8 @@ class PdfReader:
         language, sure = (stated, True) if stated is not None else of_text(text)
         title = raw.title or PurePath(source.name).stem
         builder = Builder(source.name, options)
-        sections = builder.sections(_drafts(raw, language, title), "chapter")
         notices = [Rejection("", f"{count} × {what} left out") for what, count in sorted(left_out.items()) if count]
+        sections = builder.sections(_drafts(raw, language, title), "chapter", (*raw.rejected, *notices))
         if not sure:
             notices.append(Rejection("", f"no language is stated: read as {language!r}; --language says otherwise"))
         notices.append(
@@ -133,18 +133,19 @@ def _quiet() -> Iterator[None]:
 def _extract(data: bytes, file: str) -> _Raw:
     """Take everything out of a file that is used. Raises ScriptError."""
     from pypdf import PdfReader as Parser
-    from pypdf.errors import PyPdfError
+    from pypdf.errors import DependencyError, DeprecationError, PyPdfError
 
+    broken: tuple[type[Exception], ...] = (PyPdfError, DependencyError, DeprecationError, *_BROKEN)
     try:
         parser = Parser(io.BytesIO(data))
         if parser.is_encrypted:
             raise ScriptUnreadable(file, "", "is encrypted; remove its password first")
         raw = _Raw()
         pages = _pages(parser, file)
-        _read_pages(pages, raw, file, PyPdfError)
+        _read_pages(pages, raw, file, broken)
         _read_facts(parser, raw)
-        _read_bookmarks(parser, raw, PyPdfError)
-    except (PyPdfError, *_BROKEN) as error:
+        _read_bookmarks(parser, raw, broken)
+    except broken as error:
         raise ScriptUnreadable(file, "", f"is a damaged PDF ({_why(error)}); save it again") from error
     return raw
 
@@ -164,7 +165,7 @@ def _pages(parser: Parser, file: str) -> list[PageObject]:
     return found
 
 
-def _read_pages(pages: Sequence[PageObject], raw: _Raw, file: str, own: type[Exception]) -> None:
+def _read_pages(pages: Sequence[PageObject], raw: _Raw, file: str, broken: tuple[type[Exception], ...]) -> None:
     end = time.monotonic() + MAX_SECONDS
     for number, page in enumerate(pages, 1):
         if time.monotonic() > end:
@@ -175,7 +176,7 @@ def _read_pages(pages: Sequence[PageObject], raw: _Raw, file: str, own: type[Exc
             raw.pages.append(Page(number, _lines(page), _has_picture(page)))
         except _TookTooLong:
             raw.rejected.append(Rejection(f"page {number}", "is too large a drawing to be read"))
-        except (own, *_BROKEN) as error:
+        except broken as error:
             raw.rejected.append(Rejection(f"page {number}", f"is damaged and not read ({_why(error)})"))
 
 
@@ -246,7 +247,7 @@ def _fact(value: object) -> str:
     return " ".join(found.split()) if isinstance(found, str) else ""
 
 
-def _read_bookmarks(parser: Parser, raw: _Raw, own: type[Exception]) -> None:
+def _read_bookmarks(parser: Parser, raw: _Raw, broken: tuple[type[Exception], ...]) -> None:
     try:
         outline = parser.outline
         levels = list(_flat(outline, 0))
@@ -254,7 +255,7 @@ def _read_bookmarks(parser: Parser, raw: _Raw, own: type[Exception]) -> None:
             title, at = _fact(entry.title), parser.get_destination_page_number(entry)
             if title and at is not None and at >= 0:
                 raw.bookmarks.append(Bookmark(title, at + 1, _height(entry.top)))
-    except (own, *_BROKEN) as error:
+    except broken as error:
         raw.bookmarks.clear()
         raw.rejected.append(Rejection("", f"its bookmarks are damaged and not used ({_why(error)})"))
     raw.bookmarks.sort(key=lambda bookmark: bookmark.page)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from scheduler.scripts.blocks import Block, SceneBreak
 from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.segmentation import spoken_length
 
@@ -37,12 +39,28 @@ _SENTENCE_END = re.compile(r"[.!?。！？…:;,，、；：︰﹕][\"”’'»�
 _FULL_STOP = re.compile(r"[.!?。！？…][\"”’'»」』）)]*\s*\Z")
 _MAX_TITLE_CHARS = 80
 
-_START = re.compile(r"^\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG.*$", re.IGNORECASE)
+_START = re.compile(
+    r"^(?:\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG.*|\*END\*?\s*THE SMALL PRINT!?.*)$", re.IGNORECASE
+)
+"""What ends the library's header; before 2003 it was the end of the small print."""
 _END = re.compile(
     r"^(?:\*{3}\s*END OF (?:THE|THIS) PROJECT GUTENBERG.*|End of (?:the )?Project Gutenberg.*|"
     r"\*\*\* END: FULL LICENSE \*\*\*.*)$",
     re.IGNORECASE,
 )
+_PAGES_START = re.compile(r"\*{3}\s*START OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
+_PAGES_END = re.compile(
+    r"\*{3}\s*END OF (?:THE|THIS) PROJECT GUTENBERG|\A\W*End of (?:the )?Project Gutenberg", re.IGNORECASE
+)
+_OFFERED_AS = re.compile(
+    r"(?:The )?Project Gutenberg(?:['’]s)?(?: e-?(?:book|text))?(?: of|,)? (?P<title>\S.{0,300}?)"
+    r"(?:,? (?:by|par) (?P<author>[^,.]{1,100}))?[.,]?\Z",
+    re.IGNORECASE,
+)
+_HEADER_BLOCKS = 200
+_FOOTER_BLOCKS = 600
+_MAX_LIBRARY_CHARS = 40_000
+"""The licence is half as long; a longer block holds the work itself."""
 _FIELD = re.compile(r"^(Title|Author|Language):\s*(\S.*)$")
 _CREDIT = re.compile(
     r"(?:e-?text prepared by|produced by|transcribed (?:by|from)|this e-?text was|html version by)\b", re.IGNORECASE
@@ -80,9 +98,10 @@ class Paragraph:
 
 def strip_library(lines: list[str]) -> Body:
     """Take off a Project Gutenberg header and footer, and read title, author and language from it."""
-    start = next((number for number, line in enumerate(lines[:2000]) if _START.match(line.strip())), None)
+    start = max((number for number, line in enumerate(lines[:2000]) if _START.match(line.strip())), default=None)
     if start is None:
         return Body(lines, 1)
+    title, author = offered_as(next((line.strip() for line in lines if line.strip()), ""))
     facts = {match[1]: match[2].strip() for line in lines[:start] if (match := _FIELD.match(line.strip()))}
     end = next((n for n in range(len(lines) - 1, start, -1) if _END.match(lines[n].strip())), len(lines))
     # the line "End of the Project Gutenberg EBook" stands a few lines before the marker
@@ -90,7 +109,32 @@ def strip_library(lines: list[str]) -> Body:
     body = lines[start + 1 : end]
     skip = _credits(body)
     language = normal_tag(facts.get("Language"))
-    return Body(body[skip:], start + 2 + skip, facts.get("Title", ""), facts.get("Author", ""), language, True)
+    title, author = facts.get("Title", title), facts.get("Author", author)
+    return Body(body[skip:], start + 2 + skip, title, author, language, True)
+
+
+def offered_as(title: str) -> tuple[str, str]:
+    """Title and author in the library's own line ``The Project Gutenberg eBook of …, by …``; '' where it is none."""
+    match = _OFFERED_AS.match(" ".join(title.split()))
+    return (match["title"], match["author"] or "") if match is not None else ("", "")
+
+
+def without_library(items: Sequence[Block | SceneBreak]) -> tuple[int, int]:
+    """Where the work begins and ends among blocks; the library's pages stand around it, or nothing does."""
+    head = (n for n, item in enumerate(items[:_HEADER_BLOCKS]) if _says(item, _PAGES_START))
+    start = next(head, None)
+    if start is None:
+        return 0, len(items)
+    far = max(start + 1, len(items) - _FOOTER_BLOCKS)
+    end = next((n for n in range(far, len(items)) if _says(items[n], _PAGES_END)), len(items))
+    return start + 1, end
+
+
+def _says(item: Block | SceneBreak, words: re.Pattern[str]) -> bool:
+    if not isinstance(item, Block):
+        return False
+    text = item.text
+    return len(text) <= _MAX_LIBRARY_CHARS and words.search(text) is not None
 
 
 def _credits(body: list[str]) -> int:

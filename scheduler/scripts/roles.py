@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 EPUB = "http://www.idpf.org/2007/ops"
 
@@ -23,6 +23,14 @@ _SAME: Mapping[str, str] = {
     "copyright": "copyright-page", "notes": "endnotes", "other.toc": "toc",
 }  # fmt: skip
 
+CLASS_ROLES: Mapping[str, str] = {
+    "pagenum": "pagebreak", "pageno": "pagebreak", "page-number": "pagebreak", "x-ebookmaker-pageno": "pagebreak",
+    "lnum": "pagebreak", "linenum": "pagebreak", "fnanchor": "noteref", "footnote-ref": "noteref",
+    "footnote-back": "backlink", "footnote": "footnote", "footnotes": "footnotes",
+}  # fmt: skip
+"""Classes that makers of books use for parts with a role; numbers of verses are marks of the printed page as well."""
+BOILERPLATE_CLASS = "pg-boilerplate"
+"""Of a library's licence pages."""
 
 _NO_ROLE: frozenset[str] = frozenset()
 
@@ -41,3 +49,8 @@ def skipped_role(names: frozenset[str], include: frozenset[str]) -> str | None:
     if names & include:
         return None
     return min(names & SKIPPED_ROLES, default=None)
+
+
+def class_role(classes: Iterable[str]) -> str | None:
+    """Return the role that one of the classes stands for."""
+    return next((CLASS_ROLES[name] for name in sorted(classes) if name in CLASS_ROLES), None)

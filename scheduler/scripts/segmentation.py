@@ -21,6 +21,8 @@ Span = tuple[int, int]
 SHORT_CHARS = 25
 """Sentences shorter than this are said with a neighbour."""
 
+_WIDEST = 3
+"""Most that a character counts."""
 _WIDE = re.compile(r"[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0002fa1f]")
 _ALNUM = re.compile(r"[^\W_]")
 _TAIL_CHARS = 20
@@ -118,8 +120,10 @@ def _cut_at(spans: list[Span], breaks: Sequence[int]) -> list[Span]:
 
 
 def _shorten(text: str, span: Span, max_chars: int) -> list[Span]:
-    parts: list[Span] = []
     start, end = span
+    if start < end <= start + max_chars // _WIDEST:
+        return [span]
+    parts: list[Span] = []
     left = spoken_length(text[start:end])
     while left > max_chars:
         target = left / -(-left // max_chars)
@@ -158,9 +162,11 @@ def _whole_character(text: str, start: int, cut: int) -> int:
 
 
 def _may_join(text: str, before: Span, span: Span, max_chars: int) -> bool:
-    whole = spoken_length(text[before[0] : span[1]])
-    if not speakable(text[before[0] : before[1]]) or not speakable(text[span[0] : span[1]]):
-        return whole <= max_chars
-    is_short = spoken_length(text[slice(*before)].strip()) < SHORT_CHARS
-    ends_short = spoken_length(text[slice(*span)].strip()) < SHORT_CHARS
-    return (is_short or ends_short) and whole <= max_chars
+    first, second = text[slice(*before)].strip(), text[slice(*span)].strip()
+    if speakable(first) and speakable(second) and not (_is_short(first) or _is_short(second)):
+        return False
+    return spoken_length(text[before[0] : span[1]]) <= max_chars
+
+
+def _is_short(text: str) -> bool:
+    return len(text) < SHORT_CHARS and spoken_length(text) < SHORT_CHARS

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TypeGuard
 
+from scheduler.scripts.aozora import AozoraReader, ends_as_aozora
 from scheduler.scripts.blocks import Block, SceneBreak, is_scene_break, tidy
 from scheduler.scripts.builder import Builder, Draft, Item, only_titles
 from scheduler.scripts.detection import of_text
@@ -44,6 +46,8 @@ class TextReader:
         """Read a text file whole."""
         text, encoding = decode(source.data(options.max_file_bytes), source.name, options.encoding)
         to_lines(text, source.name, options.max_source_line_chars)
+        if ends_as_aozora(text):
+            return AozoraReader().read(source, replace(options, encoding=encoding))
         text, notes = without_notes(text)
         body = strip_library(to_lines(text, source.name, options.max_source_line_chars))
         notices = _notices(encoding, notes, body)

@@ -33,6 +33,8 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _KANA_ONLY = re.compile(r"[\u3041-\u309f\u30a0-\u30ff\s]+\Z")
+_NO_WORDS = re.compile(r"\W*(?:no )?alternative text(?: is)? (?:not available|unavailable)\W*\Z", re.IGNORECASE)
+"""What converters write for formulas of which they have no words."""
 SSML = "http://www.w3.org/2001/10/synthesis"
 _PHONEMES = f"{{{SSML}}}ph"
 _ALPHABET = f"{{{SSML}}}alphabet"
@@ -241,7 +243,7 @@ class _Walk:
 
     def _math(self, element: etree._Element) -> None:
         said = element.get("alttext") or ""
-        if said.strip():
+        if said.strip() and not _NO_WORDS.match(said):
             self._text(said)
         else:
             self.page.rejected.append(Rejection(self._where(element), "a formula without alternative text is not read"))

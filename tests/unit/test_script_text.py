@@ -167,3 +167,23 @@ def test_a_key_survives_changes_around_its_line(tmp_path: Path) -> None:
 def test_equal_lines_have_different_keys(tmp_path: Path) -> None:
     lines = read("Nothing happened at all.\n\nNothing happened at all.\n", tmp_path).sections[0].lines
     assert lines[0].key != lines[1].key
+
+
+def test_the_small_print_of_the_librarys_first_texts_is_taken_off(tmp_path: Path) -> None:
+    text = (
+        "Project Gutenberg Etext of A Lamp, by Ada Field\n\nPlease do not remove this.\n\n"
+        "*END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.12.12.00*END*\n\nThis etext was prepared by somebody.\n\n\n"
+        "CHAPTER I\n\nIt was late, and the lamp in the hall had burnt for an hour.\n\n"
+        "End of Project Gutenberg Etext of A Lamp, by Ada Field\n"
+    )
+    document = read(text, tmp_path)
+    assert (document.title, document.author) == ("A Lamp", "Ada Field")
+    assert texts(document) == [["CHAPTER I", "It was late, and the lamp in the hall had burnt for an hour."]]
+
+
+def test_a_short_text_in_kana_is_japanese_in_its_own_encoding(tmp_path: Path) -> None:
+    words = "すきとおった空に、ぼくは\nいった。\n"
+    for encoding in ("cp932", "euc_jp"):
+        document = read(words.encode(encoding), tmp_path)
+        assert document.language == "ja"
+        assert "".join(line.text for line in document.sections[0].lines) == "すきとおった空に、ぼくはいった。"

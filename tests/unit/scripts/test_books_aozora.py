@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scheduler.scripts.aozora import AozoraReader
 from scheduler.scripts.errors import MarkupError, ScriptEmpty, ScriptError, ScriptUnreadable
 from scheduler.scripts.model import ReadOptions, ScriptDocument
+from scheduler.scripts.registry import read_script
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.text import TextReader
 
@@ -245,3 +246,15 @@ def test_lines_of_plain_text_are_paragraphs_where_all_but_the_titles_end_as_sent
     document = TextReader().read(ScriptSource.open(path), ReadOptions())
     assert [section.title for section in document.sections] == ["第一回 灯り", "第二回 朝"]
     assert lines(document)[0] == [("第一回 灯り",) * 2, ("夜だった。",) * 2, ("灯りがついた。",) * 2]
+
+
+def test_a_work_without_readings_is_known_by_its_colophon(tmp_path: Path) -> None:
+    path = tmp_path / "work.txt"
+    end = COLOPHON + "青空文庫作成ファイル：\nこのファイルは、だれかが作りました。\n"
+    path.write_text(
+        f"灯り\n野原ゆう\n\n　灯りがついた。だれも頼まなかったのに、その灯りはついた。\n{end}", encoding="cp932"
+    )
+    document = read_script(path)
+    assert (document.format, document.title, document.author) == ("aozora", "灯り", "野原ゆう")
+    spoken = "".join(line.text for section in document.sections for line in section.lines)
+    assert spoken == "灯りがついた。だれも頼まなかったのに、その灯りはついた。"

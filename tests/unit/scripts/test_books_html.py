@@ -319,3 +319,14 @@ def test_whatever_the_bytes_are_nothing_but_script_errors_comes(raw: bytes, tmp_
         read(raw, tmp_path, language="en")
     except ScriptError:
         return
+
+
+def test_a_librarys_pages_in_plain_text_around_the_work_are_left_out(tmp_path: Path) -> None:
+    title = "<title>The Project Gutenberg eBook of The Lamp, by Ada Field</title>"
+    first = "<pre>The eBook of The Lamp\n\n***START OF THE PROJECT GUTENBERG EBOOK THE LAMP***\n\nProduced by me</pre>"
+    last = "<pre>End of the Project Gutenberg EBook of The Lamp\n\n*** END OF THIS PROJECT GUTENBERG EBOOK ***</pre>"
+    body = f"{first}<h2>One</h2><p>The lamp was lit, and nobody had asked for it.</p>{last}<p>Free."
+    document = read(page(body, head=title), tmp_path)
+    assert (document.title, document.author) == ("The Lamp", "Ada Field")
+    assert texts(document) == [["One", "The lamp was lit, and nobody had asked for it."]]
+    assert [one.reason for one in document.notices] == ["its library's licence pages are left out"]

@@ -401,6 +401,15 @@ def test_the_parsers_remarks_stay_out_of_the_output(tmp_path: Path, caplog: pyte
     assert logging.getLogger("pypdf").level == logging.NOTSET
 
 
+@pytest.mark.parametrize("filter_name", [b"/JBIG2Decode", b"/A85"])
+def test_a_page_in_a_coding_that_the_parser_has_not_is_reported(filter_name: bytes, tmp_path: Path) -> None:
+    data = story().data()
+    broken = data.replace(b"<< /Length", b"<< /Filter %b /Length" % filter_name, 1)
+    assert broken != data
+    document = read(broken, tmp_path)
+    assert [(one.place, one.reason[:28]) for one in document.rejected] == [("page 1", "is damaged and not read (Dep")]
+
+
 @pytest.mark.parametrize("data", [b"plain text", b"%PDF-1.4\n", b"%PDF-1.4\n%%EOF", story().data()[:400]])
 def test_what_is_no_whole_pdf_is_an_error(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(ScriptUnreadable):
