@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
+from types import MappingProxyType
 
+from scheduler.scripts.blocks import clean
 from scheduler.scripts.clock import parse_clock
 from scheduler.scripts.cues import Cue, Run, joined, time_fault
 from scheduler.scripts.encodings import decode, to_lines
 from scheduler.scripts.errors import HeaderMissing, ScriptTooLarge, ScriptUnreadable
-from scheduler.scripts.model import LineKind, ReadOptions, Rejection, ScriptDocument
+from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.vtt import subtitle_document
 
@@ -211,32 +214,50 @@ def _time(text: str) -> Fraction | None:
 
 
 def _event(fields: dict[str, str], text: str, start: Fraction, end: Fraction, number: int) -> _Event:
-    style, effect = fields.get("style", "").strip().lstrip("*"), fields.get("effect", "").strip()
-    actor = " ".join(fields.get("name", "").split())
-    kind: LineKind = "onscreen" if _is_drawn_text(style, actor, effect, fields["text"]) else "speech"
-    names = tuple(dict.fromkeys(name for name in _SEPARATORS.split(actor) if name))
-    if kind == "onscreen":
-        names = ()
-    extra = {name: value for name, value in (("style", style), ("effect", effect)) if value}
-    if kind == "onscreen" and actor:
-        extra["actor"] = actor
+    facts = _facts(fields.get("style", ""), fields.get("name", ""), fields.get("effect", ""))
+    is_drawn = facts.is_drawn or ("\\" in fields["text"] and _is_drawn_text(fields["text"], actor=facts.actor))
+    names = () if is_drawn else facts.names
+    extra = {**facts.extra, "actor": facts.actor} if is_drawn and facts.actor else facts.extra
     run = Run(text, names[0] if names else "", together=names[1:])
-    cue = Cue("", start, end, (run,), number, kind, extra)
+    cue = Cue("", start, end, (run,), number, "onscreen" if is_drawn else "speech", extra)
     return _Event(cue, joined(text.split("\n")))
 
 
-def _is_drawn_text(style: str, actor: str, effect: str, text: str) -> bool:
-    """Whether an event is text in the picture: by its style or effect, syllable timing, or a position of its own.
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the columns beside the text say."""
+
+    actor: str
+    names: tuple[str, ...]
+    extra: Mapping[str, str]
+    is_drawn: bool
+    """Whether they alone make it text in the picture."""
+
+
+@lru_cache(maxsize=4096)
+def _facts(style: str, name: str, effect: str) -> _Facts:
+    """Read the style, actor and effect of an event: a file has few that differ."""
+    style, effect, actor = clean(style).strip().lstrip("*"), clean(effect).strip(), clean(name).strip()
+    return _Facts(
+        actor,
+        tuple(dict.fromkeys(part for part in _SEPARATORS.split(actor) if part)),
+        MappingProxyType({key: value for key, value in (("style", style), ("effect", effect)) if value}),
+        bool(_SIGN.search(style) or _SIGN_ACTOR.match(actor) or _EFFECT.match(effect)),
+    )
+
+
+def _is_drawn_text(text: str, *, actor: str) -> bool:
+    """Whether the text of an event is set in the picture: timed by syllables, or at a position of its own.
 
     A position counts only where no actor is named: dialogue is moved aside for a sign, too.
     """
-    if _SIGN.search(style) or _SIGN_ACTOR.match(actor) or _EFFECT.match(effect) or _SUNG.search(text):
-        return True
-    return not actor and _PLACED.search(text) is not None
+    return _SUNG.search(text) is not None or (not actor and _PLACED.search(text) is not None)
 
 
 def _plain(text: str) -> tuple[str, bool]:
     r"""Return the words of an event with ``\N`` as line ends, and whether it draws shapes."""
+    if "{" not in text and "\\" not in text:
+        return text, False
     kept: list[str] = []
     at, drawing, drawn = 0, False, False
     for start, end in _blocks(text):
@@ -268,8 +289,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
 
 def _in_order(events: Sequence[_Event], notices: list[Rejection]) -> list[Cue]:
     """Return the cues by time; the same text on several layers, or frame after frame, is one."""
-    ordered = sorted(events, key=lambda event: (event.cue.start, event.cue.line))
-    if [event.cue.line for event in ordered] != [event.cue.line for event in events]:
+    ordered = sorted(events, key=lambda event: _units(event.cue.start))  # equal ones stay in the file's order
+    if any(one is not other for one, other in zip(ordered, events, strict=True)):
         notices.append(Rejection("", "the events were not in the order of their times: sorted"))
     kept, layers = _without_layers(ordered)
     if layers:
@@ -283,14 +304,14 @@ def _in_order(events: Sequence[_Event], notices: list[Rejection]) -> list[Cue]:
 
 
 def _without_layers(events: Sequence[_Event]) -> tuple[list[_Event], int]:
-    seen: dict[tuple[Fraction, Fraction, str, str], int] = {}
+    seen: set[tuple[int, int, str, tuple[str, ...]]] = set()
     kept: list[_Event] = []
     for event in events:
         cue = event.cue
-        speakers = "" if cue.kind == "onscreen" else "/".join(_names(cue))
-        key = (cue.start, cue.end, event.text, speakers)
+        speakers = () if cue.kind == "onscreen" else (cue.runs[0].name, *cue.runs[0].together)
+        key = (_units(cue.start), _units(cue.end), event.text, speakers)
         if key not in seen:
-            seen[key] = len(kept)
+            seen.add(key)
             kept.append(event)
     return kept, len(events) - len(kept)
 
@@ -314,10 +335,9 @@ def _without_frames(events: Sequence[_Event]) -> tuple[list[Cue], int]:
     return cues, len(events) - len(cues)
 
 
-def _names(cue: Cue) -> Iterator[str]:
-    for run in cue.runs:
-        yield run.name
-        yield from run.together
+def _units(time: Fraction) -> int:
+    """A time in whole nanoseconds, of which a clock with nine decimals has no fractions: integers compare fast."""
+    return time.numerator * 1_000_000_000 // time.denominator
 
 
 def _short(text: str) -> str:

@@ -13,6 +13,10 @@ _TURN = re.compile(r"(?:^|(?<=\s))>{2,3}[ \t]*(?=\S|$)|(?<=[.!?])>>", re.MULTILI
 
 def turns(text: str, carried: str = "") -> Iterator[Run]:
     """Divide a caption at ``>>``, which marks a change of speaker; a name and a colon after it say who speaks."""
+    if ">>" not in text:
+        if text.strip():
+            yield Run(text.strip(), carried)
+        return
     at = 0
     name = carried
     for match in _TURN.finditer(text):

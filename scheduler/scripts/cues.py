@@ -11,7 +11,7 @@ from fractions import Fraction
 from scheduler.scripts.blocks import clean
 from scheduler.scripts.clock import MAX_MS, to_ms
 from scheduler.scripts.keys import LineKeys
-from scheduler.scripts.model import Boundary, LineKind, ReadOptions, ScriptLine, nothing
+from scheduler.scripts.model import Boundary, LineKind, ReadOptions, Rejection, ScriptLine, nothing
 from scheduler.scripts.segmentation import speakable
 
 _CAPS_LABEL = re.compile(
@@ -19,15 +19,29 @@ _CAPS_LABEL = re.compile(
 )
 _ANY_LABEL = re.compile(r"(?P<name>[^\W\d_][\w .'’-]{0,30})\s?[:：]\s*(?=\S)")
 _BRACKET_LABEL = re.compile(r"[\[(（](?P<name>[^\[\]()（）:]{1,32})[\])）]\s*:?\s*(?=[^\s\[(（])")
-_EFFECT = re.compile(r"\[[^\[\]]{1,200}\]|（[^（）]{1,200}）|^\((?=[^()]*[A-Z])[^()a-z]{2,80}\)")
+_EFFECT = re.compile(
+    r"\[[^\[\]]{1,200}\]|（[^（）]{1,200}）|<(?=[^<>]{0,199}[^\W\d_])[^<>]{1,200}>|^\((?=[^()]*[A-Z])[^()a-z]{2,80}\)"
+)
 _MOUTH = re.compile(
     r"\((?:[a-z]+ly )?(?:applau|bark|chuckl|clears? throat|cough|cries|crying|exhal|gasp|giggl|groan|growl|grunt|inhal"
     r"|laugh|moan|mumbl|mutter|pants?\b|panting|scoff|scream|sigh|sniff|snor|sobs?\b|sobbing|whimper|whisper|whistl|yawn|yell)"
     r"[a-z]{0,6}(?: [a-z,]+){0,3}\)",
     re.IGNORECASE,
 )
+_LABELS = re.compile(r"[:：\[(（]")
+"""Without one of these a text holds no label."""
+_BRACKETS = re.compile(r"[\[(（<]")
+"""Without one of these a text holds no sound, and none is looked for."""
 _MUSIC = re.compile(r"[♪♫♬♩#]+")
+_DASHES = ("-", "–", "—", "‐")
 _DASH = re.compile(r"^\s*[-–—‐]\s*(?=\S)")
+_TELLS = frozenset({
+    "he", "she", "it", "we", "you", "they", "this", "that", "these", "those", "what", "when", "where", "why",
+    "how", "if", "so", "but", "because", "then", "is", "are", "was", "were", "am", "be", "been", "has", "have",
+    "had", "do", "does", "did", "can", "could", "will", "would", "shall", "should", "may", "might", "must", "not",
+    "says", "said", "say", "asks", "asked", "means", "mean", "thinks", "thought", "know", "knew",
+})  # fmt: skip
+"""Words in lower case that make a sentence: 'He said:' and 'What they mean is:' are no names, however often used."""
 _SOUND = re.compile(
     r"(?:applau|bell|bark|beep|both|breath|buzz|cheer|chuckl|clear|cough|cri|cry|door|exhal|footstep|gasp|giggl|groan|growl"
     r"|grunt|gunshot|hum|inaudibl|indistinct|inhal|laugh|moan|music|mumbl|mutter|off|on|pant|pause|phone|sob|scoff|scream"
@@ -35,8 +49,8 @@ _SOUND = re.compile(
     re.IGNORECASE,
 )
 _NOT_NAMES = frozenset({"NOTE", "WARNING", "WARNINGS", "PS", "P.S.", "FYI", "Q", "A", "AND", "BUT", "OK"})
-_PARAGRAPH_GAP = Fraction(3)
-"""Seconds of silence after which the next cue is a new paragraph."""
+_PARAGRAPH_GAP_MS = 3000
+"""Silence after which the next cue is a new paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +89,48 @@ class Cue:
 
 def time_fault(start: Fraction, end: Fraction) -> str | None:
     """Return what is wrong with the times of a cue, as a reason with what to do; None if nothing is."""
-    if end < start:
+    begins, ends = to_ms(start), to_ms(end)
+    if ends < begins:
         return "the cue ends before it begins"
-    if end == start:
+    if ends == begins:
         return "the cue lasts no time: give it an end after its beginning"
-    if to_ms(end) > MAX_MS:
+    if ends > MAX_MS:
         return "the cue is more than 596 hours in"
     return None
 
 
-def cue_lines(cues: Sequence[Cue], language: str, options: ReadOptions) -> tuple[ScriptLine, ...]:
-    """Return the lines of a file's cues in its order; overlaps stay as they are."""
+def cue_lines(
+    cues: Sequence[Cue], language: str, options: ReadOptions, rejected: list[Rejection]
+) -> tuple[ScriptLine, ...]:
+    """Return the lines of a file's cues in its order; overlaps stay as they are.
+
+    A cue of punctuation alone has nothing to say and joins ``rejected``.
+    """
     known = _known_names(cues) if options.speaker_labels else frozenset[str]()
     keys = LineKeys()
     taken: list[ScriptLine] = []
+    starts = [to_ms(cue.start) for cue in cues]
+    starts.append(0)  # nothing comes after the last one
     for number, cue in enumerate(cues):
-        following = cues[number + 1] if number + 1 < len(cues) else None
-        far = following is not None and following.start - cue.end >= _PARAGRAPH_GAP
+        in_ms, out_ms = starts[number], to_ms(cue.end)
+        after: Boundary = "paragraph" if starts[number + 1] - out_ms >= _PARAGRAPH_GAP_MS else "sentence"
         parts = list(_parts(cue, known))
-        for index, (kind, names, text, reaction, tongue) in enumerate(parts):
-            last = index + 1 == len(parts)
-            boundary: Boundary = "paragraph" if last and far else "sentence"
+        if not parts:
+            rejected.append(Rejection(cue.where, f"nothing in it can be spoken: {_shown(cue)!r}"))
+        for index, (kind, names, text, reaction, tongue) in enumerate(parts, 1):
             taken.append(
                 ScriptLine(
-                    key=keys.claim(cue.identity or f"cue-{number + 1}"),
+                    key=keys.claim(clean(cue.identity) or f"cue-{number + 1}"),
                     text=text,
                     language=tongue or language,
                     kind=kind,
                     characters=names,
-                    in_ms=to_ms(cue.start),
-                    out_ms=to_ms(cue.end),
+                    in_ms=in_ms,
+                    out_ms=out_ms,
                     in_time=cue.start,
                     out_time=cue.end,
-                    boundary=boundary,
-                    direction={"reaction": reaction} if reaction else {},
+                    boundary=after if index == len(parts) else "sentence",
+                    direction={"reaction": reaction} if reaction else nothing(),
                     extra=cue.extra,
                     place=cue.where,
                 )
@@ -120,14 +142,18 @@ def cue_lines(cues: Sequence[Cue], language: str, options: ReadOptions) -> tuple
 
 def joined(lines: Iterable[str]) -> str:
     """Join the lines of a cue; a dash that opens a speaker's turn goes, CJK lines join without a space."""
-    return clean("\n".join(_DASH.sub("", line) for line in lines)).strip()
+    kept = [_undashed(line) for line in lines]
+    text = " ".join(kept)
+    return clean(text if text.isascii() else "\n".join(kept)).strip()  # line ends matter between CJK letters alone
 
 
 def take_effects(text: str) -> tuple[str, str]:
     """Take bracketed sounds out of a text; returns what is said and the sounds, joined by semicolons."""
+    if _BRACKETS.search(text) is None:
+        return clean(text).strip(), ""
     effects: list[str] = []
     for pattern in (_EFFECT, _MOUTH):
-        effects += [match[0].strip("[]()（） ") for match in pattern.finditer(text)]
+        effects += [match[0].strip("[]()（）<> ") for match in pattern.finditer(text)]
         text = pattern.sub(" ", text)
     return clean(text).strip(), "; ".join(effect for effect in effects if effect)
 
@@ -150,8 +176,8 @@ def _known_names(cues: Sequence[Cue]) -> frozenset[str]:
         for run in cue.runs if cue.kind == "speech" else ():
             if run.name:
                 sure.add(run.name.casefold())
-            for line in run.text.split("\n"):
-                label = _label(_DASH.sub("", line))
+            for line in run.text.split("\n") if _LABELS.search(run.text) else ():
+                label = _label(_undashed(line))
                 if label is not None:
                     seen[label[0].casefold()] += 1
     return frozenset(sure | {name for name, count in seen.items() if count > 1})
@@ -164,9 +190,17 @@ def _label(text: str) -> tuple[str, str] | None:
         if match is not None:
             name = match["name"].strip()
             is_sound = pattern is _BRACKET_LABEL and (_SOUND.match(name) is not None or name[0].islower())
-            if not is_sound and name.upper() not in _NOT_NAMES and len(name.split()) <= 4 and speakable(name):
-                return name, text[match.end() :]
+            rest = text[match.end() :]
+            if not is_sound and _may_be_name(name) and not rest.startswith("//"):  # an address of the web
+                return name, rest
     return None
+
+
+def _may_be_name(name: str) -> bool:
+    words = name.split()
+    if name.upper() in _NOT_NAMES or len(words) > 4 or not speakable(name):
+        return False
+    return _TELLS.isdisjoint(words[1:])
 
 
 def _named(text: str, known: frozenset[str]) -> tuple[str, str]:
@@ -182,9 +216,12 @@ def _named(text: str, known: frozenset[str]) -> tuple[str, str]:
 def _turns(run: Run, known: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield (name, text) for each labelled turn in a run."""
     name = run.name
+    if _LABELS.search(run.text) is None:
+        yield name, joined(run.text.split("\n"))
+        return
     held: list[str] = []
     for line in run.text.split("\n"):
-        found, rest = _named(_DASH.sub("", line.strip()), known) if known or ":" in line else ("", line)
+        found, rest = _named(_undashed(line.strip()), known) if known or ":" in line else ("", line)
         if found:
             if held:
                 yield name, joined(held)
@@ -235,3 +272,13 @@ def _whole(cue: Cue) -> Iterator[tuple[LineKind, tuple[str, ...], str, str, str]
 
 def _is_song(text: str) -> bool:
     return text[0] in "♪♫♬♩#" and (text[-1] in "♪♫♬♩#" or text[0] != "#")
+
+
+def _undashed(line: str) -> str:
+    """A line without the dash that opens a speaker's turn."""
+    return _DASH.sub("", line) if line.lstrip()[:1] in _DASHES else line
+
+
+def _shown(cue: Cue) -> str:
+    text = " ".join(" ".join(run.text for run in cue.runs).split())
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -13,6 +13,10 @@ from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.vtt import subtitle_document, tidy_ends, timed_cue
 
 _TIMING = re.compile(r"\s*([\d:.,]+)\s*-->\s*([\d:.,]+)(?:\s+\S.*)?\s*\Z")
+_COLON_MS = re.compile(r"(\d:\d{1,2}:\d{1,2}):(?=\d{3}\b)", re.ASCII)
+"""Some writers put a colon before the milliseconds; their three digits tell them from frames."""
+_BREAK = re.compile(r"\\[Nh]")
+"""A line end and a hard space of SubStation, which converters leave standing."""
 _NUMBER = re.compile(r"\s*\d+\s*\Z")
 _SNIFF = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+\s*\r?\n\s*\d+:\d+:\d+[.,]\d+\s*-->")
 _MARK = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|\{\\[^{}]{0,200}\}")
@@ -55,11 +59,10 @@ def _cues(lines: list[str], rejected: list[Rejection]) -> Iterator[Cue]:
             at = end
             continue
         end = _end(lines, timing + 1)
-        text = html.unescape(_MARK.sub("", "\n".join(lines[timing + 1 : end])))
         cue = timed_cue(
-            _TIMING.match(_DOTS.sub("", lines[timing])),
+            _TIMING.match(_COLON_MS.sub(r"\1,", _DOTS.sub("", lines[timing]))),
             lines[at].strip() if numbered else "",
-            (Run(text),),
+            (Run(_plain("\n".join(lines[timing + 1 : end]))),),
             timing + 1,
             lines[timing],
             rejected,
@@ -67,6 +70,13 @@ def _cues(lines: list[str], rejected: list[Rejection]) -> Iterator[Cue]:
         if cue is not None:
             yield cue
         at = end
+
+
+def _plain(text: str) -> str:
+    """The words of a cue without what styles them."""
+    if "\\" in text and ":\\" not in text:  # a path of Windows keeps its backslashes
+        text = _BREAK.sub(lambda match: "\n" if match[0] == "\\N" else " ", text)
+    return html.unescape(_MARK.sub("", text)) if "<" in text or "&" in text or "{" in text else text
 
 
 def _end(lines: list[str], start: int) -> int:

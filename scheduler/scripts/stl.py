@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 
 from scheduler.scripts.captions import turns
 from scheduler.scripts.cues import Cue, Run, time_fault
@@ -17,7 +18,7 @@ from scheduler.scripts.errors import ScriptTooLarge, ScriptUnreadable
 from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.source import ScriptSource
-from scheduler.scripts.timecode import TimecodeInvalid, parse_timecode, shown_rate
+from scheduler.scripts.timecode import TimecodeInvalid, frame_time, shown_rate
 from scheduler.scripts.vtt import subtitle_document
 
 MAX_BLOCKS = 100_000
@@ -39,7 +40,14 @@ _LANGUAGES = dict(enumerate((
     0x5A: "fa", 0x56: "ru", 0x4A: "th", 0x49: "uk", 0x48: "ur", 0x46: "vi", 0x4B: "te", 0x4D: "ta", 0x78: "bn",
 }  # fmt: skip
 _COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
-_ROW_END, _UNUSED = 0x8A, 0x8F
+_WHITE = b"\x07"
+_COLOUR = re.compile(rb"[\x00-\x07]")
+"""Each takes the place of a character, as all control codes do."""
+_ROW_END = b"\x8a"
+_AS_SPACES = bytes(0x20 if code < 0x20 else code for code in range(256))
+_NO_CHARACTERS = bytes(range(0x7F, 0xA0))
+_LATIN = re.compile(rb"[\xc1-\xcf][\s\S]?|[\x80-\xff]")
+"""A letter of ISO 6937 beyond ASCII: an accent is sent before the letter that bears it."""
 
 
 class StlReader:
@@ -145,9 +153,7 @@ class _Stl:
             return lambda data: codecs.decode(data, page, "replace")
         if table != b"00":
             self._note(f"the character table {table.decode('latin-1')!r} is not known: read as Latin (00)")
-        from ttconv.stl import iso6937
-
-        return lambda data: str(iso6937.decode(data, errors="replace")[0])
+        return _latin
 
     def _start_of_programme(self, stamp: bytes) -> None:
         text = stamp.decode("latin-1")
@@ -179,32 +185,40 @@ class _Stl:
         return Cue(identity, start, end, runs, number, extra=extra, place=place)
 
     def _time(self, stamp: bytes) -> Fraction:
-        return parse_timecode(":".join(f"{value:02}" for value in stamp), self.rate)
+        hours, minutes, seconds, frames = stamp
+        return frame_time(hours, minutes, seconds, frames, self.rate)
 
     def _text(self, data: bytes) -> tuple[tuple[Run, ...], tuple[str, ...]]:
         """Return the words, rows as lines, and the colours of teletext that are not white."""
         colours: dict[str, None] = {}
-        plain = bytearray()
-        now = "white"
         rows: list[str] = []
-        for code in (*data, _ROW_END):
-            if code == _ROW_END:
-                rows.append(self._decode(bytes(plain)))
-                plain.clear()
-                now = "white"  # each row of teletext starts in white
-            elif 0x20 <= code <= 0x7E or code >= 0xA0:
-                plain.append(code)
-                if code != 0x20:
-                    colours[now] = None
-            elif code <= 0x07:
-                now = _COLOURS[code]
-                plain.append(0x20)
-            elif code <= 0x1F:
-                plain.append(0x20)  # a control code takes the place of a character
-        text = "\n".join(" ".join(row.split()) for row in rows if row.strip())
+        for row in filter(None, data.split(_ROW_END)):
+            parts = [part.translate(_AS_SPACES, _NO_CHARACTERS) for part in _COLOUR.split(row)]
+            codes = [_WHITE, *_COLOUR.findall(row)]  # each row of teletext starts in white
+            for code, part in zip(codes, parts, strict=True):
+                if part.strip(b" "):
+                    colours[_COLOURS[ord(code)]] = None
+            rows.append(" ".join(self._decode(b" ".join(parts)).split()))
+        text = "\n".join(row for row in rows if row)
         self._damaged += text.count("\ufffd")
         found = tuple(colours) if set(colours) - {"white"} else ()
         return tuple(turns(text.replace("\ufffd", ""))), found
+
+
+def _latin(row: bytes) -> str:
+    """Decode table 00. Most rows are ASCII, and ttconv goes through a row byte by byte."""
+    if row.isascii():
+        return row.decode("ascii")
+    plain = [part.decode("ascii") for part in _LATIN.split(row)]
+    beyond = [_letter(code) for code in _LATIN.findall(row)]
+    return "".join(part for pair in zip(plain, [*beyond, ""], strict=True) for part in pair)
+
+
+@cache
+def _letter(code: bytes) -> str:
+    from ttconv.stl import iso6937
+
+    return str(iso6937.decode(code, errors="replace")[0])
 
 
 def _header(data: bytes, at: int, length: int, page: str) -> str:

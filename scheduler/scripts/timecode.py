@@ -72,20 +72,31 @@ def parse_timecode(text: str, rate: Fraction, *, drop: bool = False) -> Fraction
     match = _TIMECODE.match(text.strip())
     if match is None:
         raise TimecodeInvalid(f"{text[:40]!r} is no timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
-    hours, minutes, seconds, frames = int(match[1]), int(match[3]), int(match[5]), int(match[7])
+    drop = drop or ";" in match[6] or ";" in match[2]
+    return frame_time(int(match[1]), int(match[3]), int(match[5]), int(match[7]), rate, drop=drop, shown=text.strip())
+
+
+def frame_time(
+    hours: int, minutes: int, seconds: int, frames: int, rate: Fraction, *, drop: bool = False, shown: str = ""
+) -> Fraction:
+    """Return the seconds of a timecode that is stored as numbers, exact; ``shown`` is how a message names it.
+
+    Raises TimecodeInvalid and DropFrameRefused as ``parse_timecode`` does.
+    """
     nominal = nominal_rate(rate)
+    shown = shown or f"{hours:02}:{minutes:02}:{seconds:02}{';' if drop else ':'}{frames:02}"
     if hours > 23 or minutes > 59 or seconds > 59:
-        raise TimecodeInvalid(f"{text.strip()!r} is no timecode: the last one of a day begins with 23:59:59")
+        raise TimecodeInvalid(f"{shown!r} is no timecode: the last one of a day begins with 23:59:59")
     if frames >= nominal:
         raise TimecodeInvalid(
-            f"{text.strip()!r} has frame {frames}, and at {shown_rate(rate)} the last of a second is {nominal - 1}"
+            f"{shown!r} has frame {frames}, and at {shown_rate(rate)} the last of a second is {nominal - 1}"
         )
     count = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames
-    if drop or ";" in match[6] or ";" in match[2]:
-        per_minute = _dropped(text.strip(), rate)
+    if drop:
+        per_minute = _dropped(shown, rate)
         if seconds == 0 and minutes % 10 and frames < per_minute:
             raise TimecodeInvalid(
-                f"{text.strip()!r} does not exist: drop-frame leaves out frames 0 to {per_minute - 1} of this minute"
+                f"{shown!r} does not exist: drop-frame leaves out frames 0 to {per_minute - 1} of this minute"
             )
         whole_minutes = hours * 60 + minutes
         count -= per_minute * (whole_minutes - whole_minutes // 10)

@@ -136,6 +136,7 @@ class _Walk:
     rejected: list[Rejection] = field(default_factory=list)
     joined: int = 0
     suppressed: int = 0
+    unitless: int = 0
     unknown: set[str] = field(default_factory=set)
 
     def visit(self, element: etree._Element, above: _Frame, ref: Fraction, limit: Fraction | None) -> Fraction | None:
@@ -168,10 +169,12 @@ class _Walk:
             closed = self.visit(child, frame, at, end)
             last = None if closed is None or last is None else max(last, closed)
             at = closed if is_sequence else start
-        return end if end is not None else last
+        return end if _says_end(element) else _first(last, end)
 
     def summary(self) -> Iterator[Rejection]:
         """Say what was joined, left out or not found."""
+        if self.unitless:
+            yield Rejection("", f"{self.unitless} times have no unit: read as seconds")
         if self.joined:
             yield Rejection("", f"{self.joined} paragraphs timed word by word read whole")
         if self.suppressed:
@@ -210,6 +213,9 @@ class _Walk:
         except (ValueError, TimecodeInvalid) as error:
             self.rejected.append(Rejection(_place(element), f"{error}; write it as 00:00:01.000 or 1.5s"))
             return None
+        self.unitless += sum(
+            self.clock.lacks_unit(text) for name in ("begin", "end", "dur") if (text := element.get(name)) is not None
+        )
         start = ref + (begin or 0)
         ends = [limit] if limit is not None else []
         ends += [ref + end] if end is not None else []
@@ -225,6 +231,7 @@ class _Walk:
     ) -> Fraction | None:
         self._refuse_picture(element, _place(element))
         self.rejected += [Rejection(_place(image), _PICTURE) for image in element.iter("{*}image")]
+        is_sequence = element.get("timeContainer") == "seq"
         units = _without_gaps(self._units(element, frame, start, end, timed=False))
         identity = (element.get(f"{_XML}id") or element.get("id") or "").strip()
         if _word_by_word(units):
@@ -233,7 +240,9 @@ class _Walk:
             units = [replace(unit, start=units[0].start, end=whole) for unit in units]
         for _, group in groupby(units, key=lambda unit: (unit.start, unit.end, unit.kind, unit.roles)):
             self._cue(identity, list(group))
-        return end if end is not None or not units else _latest(units)
+        if _says_end(element) or (not units and not is_sequence):
+            return end
+        return _first(_latest(units) if units else start, end)
 
     def _cue(self, identity: str, units: list[_Unit]) -> None:
         start, end, kind, roles = units[0].start, units[0].end, units[0].kind, units[0].roles
@@ -259,10 +268,12 @@ class _Walk:
         """Yield the text of a paragraph or span with the times that are in force for it."""
         if frame.depth > MAX_DEPTH:
             raise ScriptTooLarge(self.file, _place(element), f"nests more than {MAX_DEPTH} deep; flatten it")
-        unit = self._unit(frame, start, end, element, timed=timed)
-        if element.text:
-            yield replace(unit, run=replace(unit.run, text=_spaced(element.text, frame)))
         is_sequence = element.get("timeContainer") == "seq"
+        unit = self._unit(frame, start, end, element, timed=timed)
+        if is_sequence:
+            self._refuse_untimed(element)
+        elif element.text:
+            yield replace(unit, run=replace(unit.run, text=_spaced(element.text, frame)))
         at: Fraction | None = start
         for child in element:
             local = _local(child)
@@ -275,8 +286,15 @@ class _Walk:
                     own = timed or any(child.get(name) is not None for name in ("begin", "end", "dur"))
                     yield from self._units(child, self._frame(child, frame), *times, timed=own)
                     at = times[1] if is_sequence else start
-            if child.tail:
+            if child.tail and not is_sequence:
                 yield replace(unit, run=replace(unit.run, text=_spaced(child.tail, frame)))
+
+    def _refuse_untimed(self, element: etree._Element) -> None:
+        """Text of its own lasts no time in a sequence; only spans that say how long they last are shown."""
+        text = " ".join(str(part) for part in (element.text, *(child.tail for child in element)) if part)
+        if text.strip():
+            why = f"text in a sequence lasts no time: give {_short(text)!r} a span with a duration"
+            self.rejected.append(Rejection(_place(element), why))
 
     def _unit(
         self, frame: _Frame, start: Fraction, end: Fraction | None, element: etree._Element, *, timed: bool
@@ -305,6 +323,15 @@ def _without_gaps(found: Iterator[_Unit]) -> list[_Unit]:
             before = units[-1]
             units.append(replace(before, run=replace(before.run, text=unit.run.text)))
     return units
+
+
+def _says_end(element: etree._Element) -> bool:
+    return element.get("end") is not None or element.get("dur") is not None
+
+
+def _first(one: Fraction | None, other: Fraction | None) -> Fraction | None:
+    """The earlier of two ends, of which None is never."""
+    return min((end for end in (one, other) if end is not None), default=None)
 
 
 def _latest(units: list[_Unit]) -> Fraction | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _CLOCK = re.compile(r"(\d{1,9}):(\d{2}):(\d{2})(?:[.,](\d{1,30})|:(\d{2,4})(?:\.(\d{1,6}))?)?\Z", re.ASCII)
 _OFFSET = re.compile(r"(\d{1,30})(?:\.(\d{1,30}))?(ms|[hmsft])\Z", re.ASCII)
+_BARE = re.compile(r"(?:(\d{1,4}):)?(\d{1,9})(?:\.(\d{1,30}))?\Z", re.ASCII)
+"""Seconds, or minutes and seconds, without a unit: Flash captions and lyrics have them, and no specification."""
 _UNITS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 
 
@@ -70,6 +72,10 @@ class Clock:
         if match is not None:
             return _decimal(match[1], match[2]) * self._unit(match[3])
         match = _CLOCK.match(text)
+        if match is None and (bare := _BARE.match(text)) is not None:
+            if bare[1] and int(bare[2]) > 59:
+                raise ValueError(f"{text[:40]!r} is no time of a clock")
+            return int(bare[1] or 0) * 60 + _decimal(bare[2], bare[3])
         if match is None:
             why = "a time before zero" if text.startswith("-") else "no time expression"
             raise ValueError(f"{text[:40]!r} is {why}")
@@ -79,6 +85,11 @@ class Clock:
         if match[5] is None:
             return (hours * 60 + minutes) * 60 + seconds + _decimal("0", match[4])
         return self._frames(text, hours, minutes, seconds, int(match[5])) + self._sub(match[6])
+
+    @staticmethod
+    def lacks_unit(text: str) -> bool:
+        """Whether it is a number of seconds that does not say so."""
+        return _BARE.match(text.strip()) is not None
 
     def _unit(self, metric: str) -> Fraction:
         if metric == "f":

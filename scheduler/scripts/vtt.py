@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
+from scheduler.scripts.blocks import clean
 from scheduler.scripts.clock import parse_clock
 from scheduler.scripts.cues import Cue, Run, cue_lines, time_fault
 from scheduler.scripts.detection import of_text
@@ -17,8 +18,16 @@ from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument, ScriptSection
 from scheduler.scripts.source import ScriptSource
 
-_TIMING = re.compile(r"[ \t\f]*([\d:.]+)[ \t\f]*-->[ \t\f]*([\d:.]+)(?:[ \t\f]+\S.*)?[ \t\f]*\Z")
-_MARK = re.compile(r"<(/?)([a-z]*)((?:\.[^\s<>]*)?)(?:\s([^<>]*))?>|<\d[\d:.]*>", re.IGNORECASE)
+_TIMING = re.compile(
+    r"[ \t\f]*([\d:.,]+)[ \t\f]*-->[ \t\f]*([\d:.,]+(?=[ \t\f]|\Z)|[\d:]+\.\d{3}(?=[^\d:.,])).*\Z", re.ASCII
+)
+"""What comes after the end are settings, behind a whole time even without a space."""
+_MARK = re.compile(
+    r"<(/?)([a-z]*)((?:\.[^\s<>]*)?)(?:\s([^<>]*))?>"
+    r"|<\d[\d:.\s]*>|<[^\s<>\d][^<>]*>"  # the time of a word; a tag that nobody knows
+    r"|<(?:/?(?:[cibuv]|lang|ruby|rt)(?:\.[^\s<>.]+)*\.?|\d+:[\d:.]+)(?=[\s<]|\Z)",  # one that is never closed
+    re.IGNORECASE,
+)
 _HEADER = re.compile(r"(Language|Title)\s*:\s*(.+)\Z", re.IGNORECASE)
 
 
@@ -73,11 +82,11 @@ def subtitle_document(
         language, sure = of_text("\n".join(run.text for cue in cues for run in cue.runs))
         if not sure:
             notices.append(Rejection("", f"no language is stated: read as {language!r}; --language says otherwise"))
-    lines = cue_lines(cues, language, options)
+    lines = cue_lines(cues, language, options, rejected)
     if not lines:
         more = f"; the first fault: {rejected[0].place}, {rejected[0].reason}" if rejected else ""
         raise ScriptEmpty(source.name, "", f"holds no cue with words{more}")
-    title = facts.get("title") or PurePath(source.name).stem
+    title = clean(facts.get("title", "")).strip() or PurePath(source.name).stem
     return ScriptDocument(
         title=title,
         author="",
@@ -158,6 +167,9 @@ def timed_cue(
 
 def _runs(text: str) -> Iterator[Run]:
     """Divide a cue's payload where the voice or the language changes, and take the tags off."""
+    if "<" not in text:
+        yield Run(html.unescape(text))
+        return
     for (name, language), group in groupby(_spans(text), key=lambda span: (span.name, span.language)):
         yield Run("".join(span.text for span in group), name, language)
 
@@ -174,7 +186,7 @@ def _spans(text: str) -> Iterator[Run]:
         closing, tag, _, value = match.groups()
         tag = (tag or "").lower()
         if tag == "v":
-            name = "" if closing else " ".join(html.unescape(value or "").split())
+            name = "" if closing else clean(html.unescape(value or "")).strip()
         elif tag == "lang" and not closing:
             languages.append(normal_tag(value) or "")
         elif tag == "lang" and len(languages) > 1:

@@ -75,6 +75,14 @@ def test_character_tables(table: bytes, raw: bytes, expected: str, tmp_path: Pat
     assert stl_lines(tti(raw), folder=tmp_path, table=table)[0].text == expected
 
 
+def test_rows_of_accents_controls_and_colours(tmp_path: Path) -> None:
+    text = b"\x0d\x0b\xc8\x02Uber\x9f den\x07\x01 Fl\xc8u\xfb\xc2\x8a\x8a\x03\xc8a"
+    (line,) = stl_lines(tti(text), folder=tmp_path)
+    # an accent goes with the byte behind it: with a space, which is what a control code is, it stands by itself
+    assert line.text == "¨Uber den Flüß ä"
+    assert dict(line.extra) == {"colour": "white, green, red, yellow"}
+
+
 @pytest.mark.parametrize(
     ("code", "asked", "expected"),
     [
