@@ -1,4 +1,4 @@
-"""Look at a script without a farm: what a reader makes of it."""
+"""Look at a script without a farm: what a reader makes of it, and the ids that its lines keep."""
 
 from __future__ import annotations
 
@@ -87,6 +87,44 @@ def show(
     else:
         _tell(document)
     raise typer.Exit(ExitCode.INCOMPLETE if document.rejected else ExitCode.OK)
+
+
+@app.command()
+def ids(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The ink script; files that it includes stay.", show_default=False)
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if a line has no id, naming the lines.")
+    ] = False,
+    encoding: EncodingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an id behind every line of an ink script that has none, so that a changed line replaces its own take.
+
+    Ids that are there stay, and a second run changes nothing. Lines known only while the game runs get none.
+
+    Example: voicefarm script ids market.ink --check
+    """
+    from scheduler.scripts.inkids import identify_file, write_back
+
+    made, data = identify_file(file, encoding)
+    writes = bool(made.new) and not check
+    if writes:
+        write_back(file, data)
+    if as_json:
+        new = [{"line": line.line, "id": line.name, "text": line.text} for line in made.new]
+        echo_json({"file": file.name, "lines": made.lines, "written": writes, "new": new})
+    elif not made.new:
+        typer.echo(f"{file.name}: all {made.lines} lines have ids")
+    elif writes:
+        typer.echo(f"{file.name}: {len(made.new)} of {made.lines} lines were given an id")
+    else:
+        typer.echo(f"{file.name}: {len(made.new)} of {made.lines} lines have no id")
+        echo_table(("line", "text"), [(str(line.line), line.text) for line in made.new[:_LINES_SHOWN]])
+        if len(made.new) > _LINES_SHOWN:
+            typer.echo(f"… {len(made.new) - _LINES_SHOWN} more; --json has them all")
+    raise typer.Exit(ExitCode.NO if made.new and check else ExitCode.OK)
 
 
 def _tell(document: ScriptDocument) -> None:

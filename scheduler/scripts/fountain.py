@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scheduler.scripts.gametext import Gatherer, Talk, load, short, together
@@ -287,6 +287,8 @@ def _cue(text: str) -> _Cue | None:
         name, _, extension = name[:-1].rpartition("(")
         name = name.rstrip()
         found = [*_EXTENSIONS.split(extension.strip()), *found]
+    if name.endswith("^"):  # written before the extension
+        name, is_dual = name.removesuffix("^").rstrip(), True
     name = " ".join(_plain(name).split())
     if not speakable(name) or len(name) > _MAX_NAME_CHARS or not (forced or name.isupper()):
         return None
@@ -298,10 +300,14 @@ def _is_off(extension: str) -> bool:
     return extension.lower().replace(".", "").replace(" ", "").replace("-", "") in _OFF
 
 
-def _speeches(lines: Sequence[_Line]) -> Iterator[_Speech]:
+def _speeches(lines: Sequence[_Line]) -> list[_Speech]:
     """Divide the lines under a cue at parentheticals and where singing begins or ends."""
-    now: _Speech | None = None
+    done: list[_Speech] = []
     action, open_action = "", ""
+    is_new = True
+    """Whether the next words begin a speech."""
+    waits = False
+    """Whether the parenthetical stands over no words yet."""
     for line in lines:
         text = line.text.strip()
         if open_action or (text.startswith("(") and ")" not in text):
@@ -311,24 +317,23 @@ def _speeches(lines: Sequence[_Line]) -> Iterator[_Speech]:
             text, open_action = open_action, ""
         match = _PARENTHETICAL.match(text)
         if match is not None:
-            action, text = match[1].strip(), text[match.end() :]
-            if now is not None:
-                yield now
-            now = None
+            told, text = match[1].strip(), text[match.end() :]
+            action = f"{action}; {told}" if waits and action else told
+            is_new = waits = True
         if not text:
             continue
         sung = text.startswith("~")
-        if now is not None and now.sung != sung:
-            yield now
-            now = None
-        if now is None:
-            now = _Speech(line.number, action, sung)
-        now.words.append(text.removeprefix("~"))
+        if is_new or done[-1].sung != sung:
+            done.append(_Speech(line.number, action, sung))
+        is_new = waits = False
+        done[-1].words.append(text.removeprefix("~"))
     if open_action:
-        now = now or _Speech(lines[-1].number, action, False)
-        now.words.append(open_action)
-    if now is not None:
-        yield now
+        if is_new:
+            done.append(_Speech(lines[-1].number, action, False))
+        done[-1].words.append(open_action)
+    elif waits and done:  # behind the last words: he does it while or after he says them
+        done[-1].action = "; ".join(part for part in (done[-1].action, action) if part)
+    return done
 
 
 def _plain(text: str) -> str:

@@ -41,6 +41,14 @@ _NARRATORS = frozenset({"narrator", "narration", "narrateur", "erzähler", "旁�
 _TOGETHER = re.compile(r"\s*[/+&、，]\s*")
 _PREFIX = re.compile(r"(?P<name>[^\s:：][^:：]{0,39}?)\s*[:：](?!\d|//)\s*")
 _NO_NAME = re.compile(r"[?!,;…\"“”«»|<>{}\[\]]")
+_RICH_TEXT = re.compile(
+    r"</?(?P<name>align|allcaps|alpha|b|br|color|cspace|em|font|font-weight|gradient|i|indent|line-height|line-indent|link"
+    r"|lowercase|margin|mark|mspace|nobr|noparse|page|pos|rotate|s|size|smallcaps|space|span|sprite|strikethrough|strong"
+    r"|style|sub|sup|u|uppercase|voffset|width)(?:[\s=][^<>]{0,200})?\s*/?>|<#[0-9a-fA-F]{3,8}>",
+    re.IGNORECASE,
+)
+"""Tags of Unity's rich text and the few of HTML that games show their text with."""
+_SPACING = frozenset({"br", "page", "space"})
 _MAX_NAME_WORDS = 4
 _MAX_NAMES_TOLD = 20
 _SHOWN_CHARS = 60
@@ -94,10 +102,11 @@ def together(name: str) -> tuple[str, ...]:
 def take_name(text: str) -> tuple[str, str]:
     """Take ``Name:`` off the front of a text; returns ('', text) where what stands before the colon is no name.
 
-    A name has up to four words and no punctuation of a sentence, and starts with no small letter.
+    A name has up to four words and no punctuation of a sentence, and starts with no small letter. Several words with
+    nothing behind them are a sentence that ends in a colon.
     """
     match = _PREFIX.match(text)
-    if match is None:
+    if match is None or (match.end() == len(text) and " " in match["name"]):
         return "", text
     name = match["name"]
     is_name = (
@@ -109,6 +118,13 @@ def take_name(text: str) -> tuple[str, str]:
         and speakable(name)
     )
     return (name, text[match.end() :]) if is_name else ("", text)
+
+
+def without_tags(text: str) -> str:
+    """Take the tags of rich text out, such as ``<i>`` and ``<color=#f00>``; others are text, as a smiley is."""
+    if "<" not in text:
+        return text
+    return _RICH_TEXT.sub(lambda tag: " " if (tag["name"] or "").lower() in _SPACING else "", text)
 
 
 def sort_tags(tags: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -174,6 +190,7 @@ class Gatherer:
 
     def labelled(self, text: str) -> tuple[tuple[str, ...], str]:
         """Return the characters that ``Name:`` in front of a text names, and the text without it."""
+        text = without_tags(text)
         if not self.options.speaker_labels:
             return (), text
         name, rest = take_name(text)
@@ -183,7 +200,7 @@ class Gatherer:
 
     def say(self, talk: Talk, *, divide: bool = False) -> None:
         """Take a line, or reject it when there is nothing to say in it; ``divide`` cuts a long one into sentences."""
-        text = clean(talk.text).strip()
+        text = clean(without_tags(talk.text)).strip()
         if len(text) > self.options.max_source_line_chars:
             raise ScriptTooLarge(self.file, talk.place, f"a line has {len(text):,} characters; divide it")
         kind, direction = talk.kind, talk.direction
@@ -194,7 +211,8 @@ class Gatherer:
             elif speakable(reaction):
                 kind, text = "reaction", reaction
         if not speakable(text):
-            self.reject(talk.place, f"nothing speakable in {short(talk.text)!r}")
+            empty = f"{short(' / '.join(talk.characters))} has nothing to say" if talk.characters and not text else ""
+            self.reject(talk.place, empty or f"nothing speakable in {short(talk.text)!r}")
             return
         line = ScriptLine(
             key="",
@@ -237,7 +255,10 @@ class Gatherer:
         """Make the document; ``language`` is what the file says. Raises ScriptEmpty when no line was taken."""
         found = [section for section in self._sections if section.lines]
         if not found:
-            reason = "nothing in it is to be spoken; see docs/scripts.md for what is skipped"
+            what = "; ".join(self._left_out())
+            reason = (
+                f"nothing in it is to be spoken{f' ({what})' if what else ''}; see docs/scripts.md for what is skipped"
+            )
             if self.rejected:
                 first = self.rejected[0]
                 reason = f"no line of it can be spoken; the first, at {first.place or 'its start'}: {first.reason}"
@@ -264,12 +285,15 @@ class Gatherer:
             self.notice("", f"no language is stated: read as {tongue!r}; --language says otherwise")
         return tongue
 
+    def _left_out(self) -> Iterator[str]:
+        left_out = [f"{count} {what}" for what, count in self.left_out.items() if count]
+        if left_out:
+            yield f"not spoken: {', '.join(left_out)}"
+
     def _closing_notices(self, encoding: str) -> Iterator[Rejection]:
         if encoding not in ("utf-8", "ascii"):
             yield Rejection("", f"read as {encoding}")
-        left_out = [f"{count} {what}" for what, count in self.left_out.items() if count]
-        if left_out:
-            yield Rejection("", f"not spoken: {', '.join(left_out)}")
+        yield from (Rejection("", told) for told in self._left_out())
         if self.labels:
             most = self.labels.most_common(_MAX_NAMES_TOLD)
             more = f" and {len(self.labels) - len(most)} more" if len(self.labels) > len(most) else ""

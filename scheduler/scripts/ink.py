@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from scheduler.scripts.gametext import Gatherer, Talk, load, short, sort_tags, together
+from scheduler.scripts.ink_content import LABEL, RUN_TIME, SEQUENCE, Scan, past_condition, past_conditions, scanned
 from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.segmentation import speakable
@@ -23,18 +24,14 @@ _STATEMENT = re.compile(r"\s*(VAR|CONST|LIST|EXTERNAL|INCLUDE)(?:\s+(\S[^\r\n]*)
 _TODO = re.compile(r"\s*TODO\s*:")
 _GATHER = re.compile(r"\s*-(?!>)")
 _BULLET = re.compile(r"\s*[*+]")
-_LABEL = re.compile(r"\s*\(\s*\w+\s*\)")
-_OPEN_CONDITION = re.compile(r"\s*\{")
-_SEQUENCE = re.compile(r"\s*(?:(?:stopping|cycle|shuffle|once)\s*)+:|\s*[&!~$]")
-_STRUCTURE = re.compile(r"[\\{}\[\]#]|->|<>")
+_LOGIC = re.compile(r"\s*(?:~|<-)")
+_RESUMES = re.compile(r"\s*(?![-*+~=]|<-)\S")
 _COMMENT = re.compile(r"//|/\*")
-_BRACE = re.compile(r"\\.|[{}]")
 _SPEAKER_TAGS = frozenset({"speaker", "character"})
 _TITLE_TAGS = ("title", "author", "language", "lang")
 
 _MAX_OPENED = 8
 """Blocks that one line may open; a person writes one or two."""
-_RUN_TIME = "is known only while the game runs; write each line it can become on a line of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,26 +179,6 @@ class _Block:
 
 
 @dataclass(slots=True)
-class _Scan:
-    """What one stretch of content holds."""
-
-    said: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    end: int = 0
-    """Column behind the last thing that belongs before the tags."""
-    glued: bool = False
-    problem: str = ""
-    block_at: int = -1
-    """Column behind a ``{`` that the line does not close."""
-    closed: int = 0
-    """How many blocks opened above its ``}`` close."""
-
-    @property
-    def text(self) -> str:
-        return "".join(self.said)
-
-
-@dataclass(slots=True)
 class _Parser:
     script: InkScript = field(default_factory=InkScript)
     knot: str = ""
@@ -211,12 +188,15 @@ class _Parser:
     waiting: list[str] = field(default_factory=list)
     """Tags on lines of their own, which belong to the next line of text."""
     at_top: bool = True
+    choosing: bool = False
+    """Whether a choice has its conditions and not yet its text, which may stand on the next line."""
 
     def feed(self, number: int, line: str) -> None:
         """Take one line."""
         if not line.strip():
             return
         if self._heading(number, line) or self._statement(number, line):
+            self.choosing = False
             return
         if self.in_function:
             self.script.left_out["lines of functions"] += 1
@@ -264,11 +244,12 @@ class _Parser:
 
     def _flow(self, number: int, line: str) -> None:
         """Take the marks off the front of a line, then its content."""
-        at, is_choice = 0, False
+        at, is_choice = 0, self.choosing and _RESUMES.match(line) is not None
+        self.choosing = False
         in_branch = bool(self.blocks) and not self.blocks[-1].is_sequence
         dash = _GATHER.match(line)
         if dash is not None and in_branch:
-            at = _past_condition(line, dash.end())
+            at = past_condition(line, dash.end())
         elif dash is not None:
             while dash is not None:
                 at = dash.end()
@@ -277,28 +258,34 @@ class _Parser:
         while bullet is not None:
             is_choice, at = True, bullet.end()
             bullet = _BULLET.match(line, at)
-        label = _LABEL.match(line, at) if at else None
+        label = LABEL.match(line, at) if at else None
         if label is not None:
             at = label.end()
         if is_choice:
-            at = _past_conditions(line, at)
+            start, at = at, past_conditions(line, at)
+            if at > start and not line[at:].strip():
+                self.choosing = True
+                return
         self._content(number, line, at, is_choice=is_choice)
 
     def _content(self, number: int, line: str, start: int, *, is_choice: bool, opened: int = 0) -> None:
         """Take what a line prints from a column on; ``opened`` is how many blocks it has opened before it."""
-        scan = _scanned(line, start, len(self.blocks), is_choice=is_choice)
+        if not is_choice and _LOGIC.match(line, start):
+            self._close(max(0, line.count("}", start) - line.count("{", start)))
+            return
+        scan = scanned(line, start, len(self.blocks), is_choice=is_choice)
         mixed = bool(self.blocks) and self.blocks[-1].mixed
         self._close(scan.closed)
         has_text = speakable(scan.text)
         if has_text and scan.block_at >= 0:
-            scan.problem = scan.problem or f"the rest of the line {_RUN_TIME}"
+            scan.problem = scan.problem or f"the rest of the line {RUN_TIME}"
         if mixed and has_text and not scan.problem:
-            scan.problem = f"a part of the line around the braces: that line {_RUN_TIME}"
+            scan.problem = f"a part of the line around the braces: that line {RUN_TIME}"
         self._keep(number, scan, is_choice=is_choice)
         if scan.block_at >= 0:
             self._open(number, line, scan.block_at, opened + 1, mixed=has_text)
 
-    def _keep(self, number: int, scan: _Scan, *, is_choice: bool) -> None:
+    def _keep(self, number: int, scan: Scan, *, is_choice: bool) -> None:
         tags = [tag for tag in scan.tags if tag]
         is_empty = not scan.text.strip()
         if is_empty and not scan.problem:
@@ -333,157 +320,15 @@ class _Parser:
 
     def _open(self, number: int, line: str, at: int, opened: int, *, mixed: bool) -> None:
         """Begin a block; what stands behind its condition is a line of its own."""
-        sequence = _SEQUENCE.match(line, at)
+        sequence = SEQUENCE.match(line, at)
         mixed = mixed or (bool(self.blocks) and self.blocks[-1].mixed)
         rest = line[at:]
         if sequence is not None or not rest.strip():
             self.blocks.append(_Block(number, sequence is not None, mixed))
             return
-        after = _past_condition(line, at) if opened <= _MAX_OPENED else at
+        after = past_condition(line, at) if opened <= _MAX_OPENED else at
         self.blocks.append(_Block(number, False, mixed or after == at))
         if after == at:
-            self.script.rejected.append(Rejection(f"line {number}", f"{short('{' + rest)!r} {_RUN_TIME}"))
+            self.script.rejected.append(Rejection(f"line {number}", f"{short('{' + rest)!r} {RUN_TIME}"))
         elif line[after:].strip():
             self._content(number, line, after, is_choice=False, opened=opened)
-
-
-def _past_condition(line: str, start: int) -> int:
-    """Return the column behind the colon that ends a condition; ``start`` without one."""
-    depth, quoted = 0, False
-    for at in range(start, len(line)):
-        char = line[at]
-        if char == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif char in "({":
-            depth += 1
-        elif char in ")}":
-            depth -= 1
-            if depth < 0:
-                return start
-        elif char == ":" and not depth:
-            return at + 1
-        elif char == "#":
-            return start  # a tag: its colon ends no condition
-    return start
-
-
-def _past_conditions(line: str, start: int) -> int:
-    """Return the column behind the conditions in braces that open a choice."""
-    at = start
-    while True:
-        opening = _OPEN_CONDITION.match(line, at)
-        end = _closing(line, opening.end()) if opening is not None else -1
-        if opening is None or end < 0:
-            return at
-        inner = line[opening.end() : end]
-        if _is_alternative(inner) or ":" in inner:
-            return at
-        at = end + 1
-        label = _LABEL.match(line, at)
-        at = label.end() if label is not None else at
-
-
-def _is_alternative(inner: str) -> bool:
-    return "|" in inner.replace("||", "") or _SEQUENCE.match(inner) is not None
-
-
-def _closing(line: str, start: int) -> int:
-    """Return the column of the ``}`` that closes the ``{`` before ``start``; -1 if the line does not close it."""
-    depth = 1
-    for match in _BRACE.finditer(line, start):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if not depth:
-            return match.start()
-    return -1
-
-
-def _scanned(line: str, start: int, depth: int, *, is_choice: bool) -> _Scan:
-    """Go through content from a column on; ``depth`` is how many blocks are open around it."""
-    scan = _Scan(end=start + len(line[start:]) - len(line[start:].lstrip()))
-    at, inside, mode = start, False, "text"
-    while at < len(line):
-        match = _STRUCTURE.search(line, at)
-        stop = match.start() if match else len(line)
-        _take(scan, line, at, stop, "inside" if inside and mode == "text" else mode)
-        if match is None:
-            break
-        mark, at = match[0], match.end()
-        if mark == "\\":
-            at = min(len(line), at + 1)
-            _take(scan, line, stop + 1, at, "inside" if inside and mode == "text" else mode)
-            if mode == "text":
-                scan.end = at if line[stop + 1 : at].strip() else stop + 1  # a blank may be the start of a comment
-        elif mark == "#":
-            mode = "tag"
-            scan.tags.append("")
-        elif mark == "->":
-            mode = "divert"
-        elif mark in "[]" and is_choice and mode != "divert":
-            inside, mode = mark == "[", "text"
-            scan.said.append("")
-            scan.end = at
-        elif mark == "}":
-            _closing_brace(scan, line, at, depth)
-            if scan.closed:
-                break
-        elif mark == "{" and mode == "tag":
-            end = _closing(line, at)
-            at = len(line) if end < 0 else end + 1
-            _take(scan, line, stop, at, mode)
-        elif mark == "{":
-            at = _logic(scan, line, at, said=mode == "text" and not inside)
-            if scan.block_at >= 0:
-                break
-        elif mark == "<>" and mode == "text":
-            scan.glued = True
-            scan.end = at
-        else:
-            _take(scan, line, stop, at, "inside" if inside and mode == "text" else mode)
-    scan.tags = [tag.strip() for tag in scan.tags]
-    return scan
-
-
-def _take(scan: _Scan, line: str, start: int, stop: int, mode: str) -> None:
-    part = line[start:stop]
-    if mode == "tag":
-        scan.tags[-1] += part
-    elif mode == "text":
-        scan.said.append(part)
-    if mode in ("text", "inside") and part.strip():
-        scan.end = start + len(part.rstrip())
-
-
-def _closing_brace(scan: _Scan, line: str, at: int, depth: int) -> None:
-    if not depth:
-        scan.problem = scan.problem or r"a } that no { opens; write \} for one that is said"
-        return
-    scan.closed = max(1, 1 + line.count("}", at) - line.count("{", at))
-    if speakable(line[at:].split("//", 1)[0].split("->", 1)[0]):
-        scan.problem = f"the text behind the }} is part of a line that {_RUN_TIME}"
-
-
-def _logic(scan: _Scan, line: str, at: int, *, said: bool) -> int:
-    """Take ``{…}`` inside a line, or note that it opens a block."""
-    end = _closing(line, at)
-    if end < 0:
-        scan.block_at = at
-        return len(line)
-    inner = line[at:end]
-    scan.end = end + 1
-    if said and not _only_goes(inner):
-        kind = "an alternative" if _is_alternative(inner) else "a condition" if ":" in inner else "a printed value"
-        scan.problem = scan.problem or f"{kind}, {short('{' + inner + '}')!r}, {_RUN_TIME}"
-    return end + 1
-
-
-def _only_goes(inner: str) -> bool:
-    """Whether logic prints nothing: a condition with diverts alone, an empty pair of braces."""
-    if not inner.strip():
-        return True
-    after = _past_condition(inner, 0)
-    if not after:
-        return False
-    rest = re.sub(r"->\s*[\w.]*", " ", inner[after:])
-    return not rest.replace("|", " ").strip()

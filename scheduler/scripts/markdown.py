@@ -100,6 +100,12 @@ def _lesson(
     front: frozenset[int] = frozenset()
     if deck is not None:
         front = deck.front
+        elsewhere = "is taken from {!r}, which is not read; read that file as a script of its own"
+        walk.rejected.extend(
+            Rejection(f"line {slide.line}", elsewhere.format(slide.source[:80]))
+            for slide in deck.slides
+            if slide.source and not slide.hidden
+        )
         walk.notices.append(Rejection("", "no slide has speaker notes: the text of the slides is read"))
     # line numbers of tokens stay those of the file: what is taken out leaves an empty line
     walk.run(["" if n < skip or n in front or _FENCE.match(line) else line for n, line in enumerate(lines)])
@@ -151,7 +157,7 @@ class _Walk:
         self.assumed = False
         self.notices: list[Rejection] = []
         # the escape \[ must stay apart from [, so the rule that joins text tokens is off
-        self._parser = MarkdownIt("commonmark").enable("table").disable("text_join")
+        self._parser = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")
         self._speakers = Speakers.start(file)  # until the language is known
         self._voice = " ".join(facts.get("voice", "").split()) or None
         self._staged: str | None = None

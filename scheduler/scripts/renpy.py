@@ -335,10 +335,13 @@ class _Script:
 
 
 def _first_text(text: str) -> str | None:
-    """The first string in a text that is no statement."""
+    """The first string in a text that is no statement; the second where the first is a name in front of it."""
     start = min((at for quote in "\"'`" if (at := text.find(quote)) >= 0), default=-1)
     match = _TEXT.match(text, start) if start >= 0 else None
-    return None if match is None else _inner(match[0])
+    if match is None:
+        return None
+    second = _TEXT.match(text[match.end() :].lstrip()) if not start else None
+    return _inner((second or match)[0])
 
 
 def _inner(literal: str) -> str:
@@ -450,5 +453,8 @@ def _row(gatherer: Gatherer, cells: dict[str, str], place: str) -> None:
         gatherer.reject(place, problem)
         return
     extra = {title: cells[title].strip() for title in _HEADER[3:] if cells.get(title, "").strip()}
+    if name[:1] in ('"', "'") and len(name) > 1 and name.endswith(name[0]):  # written in the script, not defined
+        shown, problem = _shown(_unescaped(name[1:-1]))
+        name = name[1:-1] if problem else shown
     characters = () if name in _NARRATORS else together(name)
     gatherer.say(Talk(said, place, identity, characters, extra=extra))

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from scheduler.scripts.archive import Archive
-from scheduler.scripts.blocks import Block, clean
+from scheduler.scripts.blocks import Block, SceneBreak, clean
 from scheduler.scripts.builder import Builder, Draft, Item
 from scheduler.scripts.detection import of_text
 from scheduler.scripts.encodings import decode, known_encoding, marked
@@ -87,6 +87,18 @@ class _Entry:
     href: str
     """Path in the archive before it is checked; '' where there is no page."""
     place: str
+    files: tuple[str, ...] = ()
+    """Paths of the other pages that its resource lists, for a page that only a script fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """What the manifest says of a page."""
+
+    href: str
+    """Path or address; '' where there is no page."""
+    place: str
+    files: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -152,9 +164,9 @@ def _read_entries(root: etree._Element, file: str, manifest: _Manifest) -> None:
         raise ScriptTooLarge(file, manifest.place, f"lists more than {_MAX_ITEMS:,} items; divide the course")
     if not items:
         manifest.notices.append(Rejection(manifest.place, "no item is listed: all pages are read in their order"))
-        for identity, (href, place) in pages.items():
-            if urlsplit(href).path.lower().endswith(_PAGES):
-                manifest.entries.append(_Entry(len(manifest.entries), identity, "", href, place))
+        for identity, page in pages.items():
+            if urlsplit(page.href).path.lower().endswith(_PAGES):
+                manifest.entries.append(_Entry(len(manifest.entries), identity, "", page.href, page.place))
         return
     if organization is not None and not manifest.title:
         manifest.title = _title(organization)
@@ -167,11 +179,12 @@ def _read_entries(root: etree._Element, file: str, manifest: _Manifest) -> None:
             reason = f"the item {title!r} names the resource {reference[:80]!r}, which is not listed"
             manifest.rejected.append(Rejection(place, reason))
         elif reference:
-            href = pages[reference][0]
+            href = pages[reference].href
             parameters = (item.get("parameters") or "").strip()
             fragment = "#" + parameters.partition("#")[2] if "#" in parameters and "#" not in href else ""
             key = item.get("identifier") or ""
-            manifest.entries.append(_Entry(len(manifest.entries), key, title, href + fragment, place))
+            files = pages[reference].files
+            manifest.entries.append(_Entry(len(manifest.entries), key, title, href + fragment, place, files))
 
 
 def _organization(root: etree._Element) -> etree._Element | None:
@@ -181,10 +194,10 @@ def _organization(root: etree._Element) -> etree._Element | None:
     return next((part for part in found if part.get("identifier") == wanted), found[0] if found else None)
 
 
-def _resources(root: etree._Element, manifest: str) -> dict[str, tuple[str, str]]:
-    """Identifier → (path or address of the page, place in the manifest)."""
+def _resources(root: etree._Element, manifest: str) -> dict[str, _Resource]:
+    """The pages by their identifiers."""
     holder = next((part for part in root if local(part) == "resources"), None)
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, _Resource] = {}
     if holder is None:
         return found
     base = _under(_under(manifest, root.get(_XML_BASE)), holder.get(_XML_BASE))
@@ -192,10 +205,13 @@ def _resources(root: etree._Element, manifest: str) -> dict[str, tuple[str, str]
         identity = part.get("identifier")
         if local(part) != "resource" or not identity:
             continue
-        files = (file.get("href") for file in part if local(file) == "file")
-        href = part.get("href") or next((name for name in files if name and name.lower().endswith(_PAGES)), None)
-        whole = _under(_under(base, part.get(_XML_BASE)), href) if href else ""
-        found.setdefault(identity, (whole, _where(part, manifest)))
+        listed = [file.get("href") or "" for file in part if local(file) == "file"]
+        files = [name for name in listed if urlsplit(name).path.lower().endswith(_PAGES)]
+        href = part.get("href") or next(iter(files), None)
+        own = _under(base, part.get(_XML_BASE))
+        whole = _under(own, href) if href else ""
+        others = tuple(_under(own, name) for name in files)
+        found.setdefault(identity, _Resource(whole, _where(part, manifest), others))
     return found
 
 
@@ -252,7 +268,7 @@ class _Course:
                 reason = f"the item {entry.title!r} shows the page of {before.title!r}, which is read once"
                 self.notices.append(Rejection(entry.place, reason))
         for path, entries in wanted.items():
-            self._page(path, entries)
+            self._page(path, entries, frozenset(wanted))
         self._in_order([entry for entry, _ in found])
 
     def why_nothing(self) -> str:
@@ -285,25 +301,53 @@ class _Course:
             return None
         return path, fragment
 
-    def _page(self, path: str, entries: dict[str, _Entry]) -> None:
-        try:
-            root = _parse_page(self.archive.read(path), self.archive.name, path)
-        except (ScriptUnreadable, EncodingUnknown) as error:
-            self.rejected.append(Rejection(path, error.reason))
-            return
-        self._choose_language(root)
-        wanted = frozenset(fragment for fragment in entries if fragment)
-        page = read_page(root, path, self.language, wanted, self.options)
-        self.skipped.update(page.skipped)
-        self.rejected.extend(page.rejected)
-        for fragment, items in _divided(page, entries):
+    def _page(self, path: str, entries: dict[str, _Entry], pages: frozenset[str]) -> None:
+        """Read the page of some items; ``pages`` are those of all items."""
+        page = self._read(path, frozenset(fragment for fragment in entries if fragment))
+        for fragment, items in _divided(page, entries) if page is not None else ():
             entry = entries[fragment]
+            items = items or self._others(entry, pages)
             if items:
                 heading = next((item.text for item in items if isinstance(item, Block) and item.heading), "")
                 self.drafts.append(Draft(str(entry.number), entry.title or heading[:200], items))
             else:
                 reason = f"holds no text for the item {entry.title!r}; pages that a script writes are not read"
                 self.rejected.append(Rejection(path, reason))
+
+    def _others(self, entry: _Entry, pages: frozenset[str]) -> list[Item]:
+        """Read the other pages of an item's resource, which its own page shows by a script, as they are listed."""
+        items: list[Item] = []
+        read = 0
+        for href in dict.fromkeys(entry.files):
+            found = None if _is_elsewhere(href) else resolve("", href)
+            if found is None or found[0] in pages or found[0] not in self.archive.names():
+                continue
+            page = self._read(found[0], frozenset())
+            told = [item for item in page.items if not isinstance(item, Anchor)] if page is not None else []
+            read += bool(told)
+            items += [SceneBreak(), *told] if items and told else told
+        if items:
+            reason = (
+                f"a script shows the item {entry.title!r}: {read} pages that its resource lists are read in that order"
+            )
+            self.notices.append(Rejection(entry.place, reason))
+        return items
+
+    def _read(self, path: str, wanted: frozenset[str]) -> PageText | None:
+        try:
+            root = _parse_page(self.archive.read(path), self.archive.name, path)
+        except (ScriptUnreadable, EncodingUnknown) as error:
+            self.rejected.append(Rejection(path, error.reason))
+            return None
+        before, count = self.language, len(self.notices)
+        self._choose_language(root)
+        page = read_page(root, path, self.language, wanted, self.options)
+        if all(isinstance(item, Anchor) for item in page.items):  # a page without text tells no language
+            self.language = before
+            del self.notices[count:]
+        self.skipped.update(page.skipped)
+        self.rejected.extend(page.rejected)
+        return page
 
     def _choose_language(self, root: etree._Element) -> None:
         if self.language:

@@ -39,7 +39,7 @@ _REVEAL_THEMES = frozenset({
 })  # fmt: skip
 _SLIDEV_THEMES = frozenset({"seriph", "apple-basic", "bricks", "shibainu", "slidev"})
 _SLIDEV_KEYS = frozenset({"mdc", "drawings", "routermode", "colorschema", "hideintoc", "favicon", "monaco"})
-_SLIDEV_SLIDE = re.compile(r"(?:layout|transition|hideInToc|clicks|routeAlias|preload)\s*:")
+_SLIDEV_SLIDE = re.compile(r"(?:src|layout|transition|hideInToc|clicks|routeAlias|preload)\s*:")
 _NAMED: Mapping[str, Dialect] = {
     "marp": "marp", "slidev": "slidev", "reveal": "reveal", "revealjs": "reveal", "pandoc": "pandoc", "true": "any",
     "yes": "any", "on": "any",
@@ -248,7 +248,7 @@ class _Scan:
         if dialect == "pandoc":
             self._level = slide_level(lines[skip:])
         if dialect == "slidev":
-            self.slides[0].key = facts.get("id", "")
+            self.slides[0].key, self.slides[0].source = facts.get("id", ""), facts.get("src", "")
 
     def run(self) -> None:
         """Read every line."""

@@ -1,4 +1,4 @@
-"""Twee 3: the passages of Twine stories, written for Harlowe or SugarCube.
+"""Twee 3: the passages of Twine stories, written for Harlowe, SugarCube, Chapbook or Snowman.
 
 Each line of a passage is a line. Macros are never run: a line whose words depend on one is rejected with its place.
 """
@@ -14,45 +14,42 @@ from scheduler.scripts.gametext import Gatherer, Talk, load, short
 from scheduler.scripts.model import ReadOptions, ScriptDocument
 from scheduler.scripts.segmentation import speakable
 from scheduler.scripts.source import ScriptSource
+from scheduler.scripts.twee_formats import (
+    FORMATS,
+    HARLOWE_FLOW,
+    HARLOWE_LINKS,
+    HARLOWE_MACROS,
+    HARLOWE_PRINTS,
+    told_format,
+    without_chapbook_code,
+)
 
 _SNIFF = re.compile(rb"(?:\xef\xbb\xbf)?\s*::[ \t]*[^\s:\[{][^\r\n]*[\r\n]")
 _COMMENTS = (("/*", "*/"), ("<!--", "-->"), ("/%", "%/"))
 _TOKEN = re.compile(
-    r"\\\n|\n|\[\[|<<|\((?P<harlowe>[A-Za-z][\w/-]{0,40})\s*:|\|[\w-]{1,40}[>)](?=\[)|\]<[\w-]{1,40}\||"
+    r"\\\n|\n\\(?!\n)|\n|\[\[|<<|<%(?P<prints>[=-])?|\{\{\{|\}\}\}|\((?P<harlowe>[A-Za-z][\w/-]{0,40})\s*:|\|[\w-]{1,40}[>)](?=\[)|\]<[\w-]{1,40}\||"
     r"[\[\]{}]|<(?P<html>/?[A-Za-z][\w:-]{0,40})(?=[\s/>])[^<>]{0,2000}>|"
-    r"\$\$?[A-Za-z_][\w.]{0,200}|(?<!\w)_[A-Za-z]\w{0,200}"
+    r"\$\$?[A-Za-z_][\w.]{0,200}|(?<!\w)_[A-Za-z]\w{0,200}|(?<![\w?])\?[A-Za-z_][\w-]{0,60}"
 )
 _MACRO_NAME = re.compile(r"\s*(/?[A-Za-z][\w-]*|[=-])")
 _QUOTED = re.compile(r"\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|'([^'\\]*(?:\\.[^'\\]*)*)'")
-_MARKS = re.compile(r"''|(?<!:)//|\*\*|__|~~|\^\^|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
-_BEFORE = re.compile(r"\s*(?:!{1,6}|#{1,6}|[*#-])\s+|\s*!{1,6}")
-_RULE = re.compile(r"[\s\-_*=>|]*\Z")
+_MARKS = re.compile(
+    r"''|(?<!:)//|\*\*|__|~~|\^\^|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|(?<![=<])==(?=[^\s=>])|(?<=[^\s=<])==(?![=>])|\"\"\"|@@(?:[\w#.:%-]{1,60};){0,9}"
+)
+_BEFORE = re.compile(r"\s*(?:!{1,6}|#{1,6}(?=\s|[^\W\d_])|>{1,6}(?=\s)|\*{1,6}(?=\s)|-(?=\s)|(?:0\.){1,6}(?=\s))\s*")
+_RULE = re.compile(r"[\s\-_*=<>|]*\Z")
 
 _SUGARCUBE_FLOW = frozenset({"if", "elseif", "else", "switch", "case", "default", "for", "capture", "timed", "next",
     "repeat", "linkappend", "linkprepend", "linkreplace", "link", "button"})  # fmt: skip
 _SUGARCUBE_LINKS = frozenset({"link", "button", "linkappend", "linkprepend", "linkreplace", "actions", "choice"})
-_SUGARCUBE_PRINTS = frozenset({"print", "=", "-", "include", "display", "cycle", "listbox", "textbox", "type"})
+_SUGARCUBE_PRINTS = frozenset({"print", "=", "-", "include", "display", "cycle", "listbox", "textbox"})
 _SUGARCUBE_HIDDEN = frozenset({"script", "silently", "silent", "style", "widget", "createplaylist", "cacheaudio"})
-_HARLOWE_FLOW = frozenset({"if", "unless", "elseif", "else", "for", "loop", "hidden", "event", "live", "after", "more"})
-_HARLOWE_LINKS = frozenset({"link", "linkreplace", "linkreveal", "linkrepeat", "linkrerun", "linkgoto", "linkundo",
-    "linkrevealgoto", "linkshow"})  # fmt: skip
-_HARLOWE_PRINTS = frozenset({"print", "either", "nth", "random", "text", "str", "string", "cond", "num", "number",
-    "display", "cyclinglink", "seqlink", "sequencelink", "dropdown", "input", "inputbox", "lowercase", "uppercase",
-    "upperfirst", "lowerfirst", "joined", "strrepeated", "count", "round", "verbatim", "passage"})  # fmt: skip
-_HARLOWE_SILENT = frozenset({"set", "put", "move", "goto", "undo", "restart", "alert", "prompt", "confirm", "savegame",
-    "loadgame", "click", "clickgoto", "clickreplace", "mouseover", "mouseout", "replace", "append", "prepend", "show",
-    "hide", "rerun", "enchant", "change", "textstyle", "textcolor", "textcolour", "colour", "color", "background",
-    "bg", "css", "font", "align", "transition", "t8n", "transitiontime", "hook", "box", "float", "stop", "a", "array",
-    "dm", "datamap", "ds", "dataset", "v6m", "storylets", "openstorylets", "textrotate", "textindent", "textsize",
-    "size", "border", "opacity", "masteraudio", "track", "playlist", "unpack", "macro", "output", "return", "meter",
-    "gotourl", "openurl", "ignore", "debug", "partial", "charstyle", "linestyle", "page", "columns",
-    "dialog"})  # fmt: skip
-
 _NOT_TOLD = frozenset({"StoryInit", "StoryCaption", "StoryMenu", "StoryBanner", "StorySubtitle", "StoryInterface",
     "StoryShare", "StorySettings", "StoryDisplayTitle", "PassageReady", "PassageDone", "PassageHeader",
     "PassageFooter", "StoryIncludes"})  # fmt: skip
 _CODE_TAGS = frozenset({"script", "stylesheet", "widget", "init", "startup", "header", "footer", "debug-startup",
     "debug-header", "debug-footer", "Twine.image", "Twine.audio", "Twine.video", "Twine.vtt"})  # fmt: skip
+_SCRIPT_TAGS = frozenset({"script", "stylesheet"})
 _MAX_UNCLOSED = 100
 """Macros of one passage that are not closed, after which none is looked for: each search costs time."""
 _RUN_TIME = "is known only while the game runs; write a line for each value it can have"
@@ -88,12 +85,15 @@ class TweeReader:
         gatherer = Gatherer(source, options, "passage")
         passages = list(_passages(lines, gatherer))
         facts = _facts(passages, gatherer)
+        names = frozenset(passage.name for passage in passages)
         for passage in passages:
             if passage.is_code:
                 gatherer.left_out["passages of code and interface"] += 1
             elif passage.name not in ("StoryTitle", "StoryData", "StoryAuthor"):
                 gatherer.open_section(passage.name)
-                _Telling(gatherer, passage, facts.get("format", "")).read()
+                telling = _Telling(gatherer, passage, facts.get("format", ""), stated="told" not in facts)
+                telling.others = names
+                telling.read()
         return gatherer.document(
             self.name, encoding, title=facts.get("StoryTitle", ""), author=facts.get("StoryAuthor", "")
         )
@@ -146,7 +146,12 @@ def _facts(passages: list[_Passage], gatherer: Gatherer) -> dict[str, str]:
             stated = data.get("format") if isinstance(data, dict) else None
             facts["format"] = stated.lower() if isinstance(stated, str) else ""
     known = facts.get("format", "")
-    if known and known not in ("harlowe", "sugarcube"):
+    if not known:
+        told = told_format("\n".join("\n".join(part.body) for part in passages if not part.tags & _SCRIPT_TAGS))
+        if told:
+            facts["format"], facts["told"] = told, "yes"
+            gatherer.notice("", f"no StoryData names the story's format: read as {told} by its macros")
+    elif known not in FORMATS:
         gatherer.notice("", f"written for {short(known)!r}, whose macros are not known; they may be read as text")
     return facts
 
@@ -159,6 +164,8 @@ class _Now:
     parts: list[list[str]] = field(default_factory=lambda: [[]])
     """Divided where a condition begins or ends."""
     problem: str = ""
+    shows: str = ""
+    """The passage that stands in it; its words are read where it is written."""
     has_link: bool = False
     has_text: bool = False
 
@@ -174,12 +181,20 @@ class _Now:
 class _Telling:
     """Goes through one passage."""
 
-    def __init__(self, gatherer: Gatherer, passage: _Passage, story_format: str) -> None:
+    def __init__(self, gatherer: Gatherer, passage: _Passage, story_format: str, *, stated: bool) -> None:
         self._gatherer = gatherer
         self._format = story_format
-        self._text = _without_comments("\n".join(passage.body))
+        self._stated = stated
+        """Whether the story names its format; else what the format alone makes code of stays text where it may be."""
+        body = passage.body
+        if story_format == "chapbook":
+            body, count = without_chapbook_code(body)
+            gatherer.left_out["lines of code and conditions"] += count
+        self._text = _without_comments("\n".join(body))
         self._now = _Now(passage.number + 1)
         self._line = passage.number + 1
+        self.others: frozenset[str] = frozenset()
+        """Names of the passages of the story."""
         self._hooks: list[bool] = []
         """For each ``[`` of Harlowe that is open, whether a condition stands before it."""
         self._unclosed = 0
@@ -200,7 +215,7 @@ class _Telling:
     def _token(self, match: re.Match[str]) -> int:
         """Take what matched; returns where to go on."""
         mark = match[0]
-        if mark == "\\\n":
+        if mark in ("\\\n", "\n\\"):
             self._line += 1
         elif mark == "\n":
             self._end_line()
@@ -210,12 +225,19 @@ class _Telling:
             return self._link(match.end())
         elif mark == "<<":
             return self._sugarcube(match.end())
+        elif mark.startswith("<%"):
+            return self._snowman(match)
+        elif mark in ("{{{", "}}}"):
+            pass  # text that is shown as it is written
         elif match["harlowe"] is not None:
             return self._harlowe(match)
         elif match["html"] is not None:
             return self._html(match)
-        elif mark[0] in "$_":
+        elif mark[0] in "$_?":
             self._variable(mark)
+        elif mark[0] == "|":
+            self._hooks.append(False)
+            return match.end() + 1  # the name of a hook, and the [ that opens it
         else:
             self._bracket(mark)
         return match.end()
@@ -223,6 +245,8 @@ class _Telling:
     def _end_line(self) -> None:
         now, place = self._now, f"line {self._now.number}"
         texts = [text for part in now.parts if speakable(text := _plain("".join(part)))]
+        if now.shows and texts:
+            self._problem(f"the passage {short(now.shows)!r} stands in it, and its words {_RUN_TIME}")
         if now.problem:
             self._gatherer.reject(place, now.problem)
         elif len(texts) > 1:
@@ -256,7 +280,9 @@ class _Telling:
     def _variable(self, mark: str) -> None:
         if mark.startswith("$$"):
             self._now.add(mark[1:])
-        elif mark[0] == "$" or self._format in ("harlowe", "sugarcube"):
+        elif mark[0] == "?" and self._format != "sugarcube":
+            self._now.add(mark)
+        elif mark[0] == "$" or (self._format in ("harlowe", "sugarcube") and (self._stated or not mark.endswith("_"))):
             self._problem(f"{short(mark)!r} {_RUN_TIME}")
         else:
             self._now.add(mark)
@@ -297,13 +323,38 @@ class _Telling:
         if word in _SUGARCUBE_HIDDEN and not closing:
             close = self._closed_at(re.compile(rf"<</{word}\s{{0,9}}>>", re.IGNORECASE), end)
             return self._skip(close if close >= 0 else end + 2, start)
-        if word in _SUGARCUBE_PRINTS and not closing:
+        if word in ("include", "display") and self._shows(arguments):
+            pass
+        elif word in _SUGARCUBE_PRINTS and not closing:
             self._problem(f"what <<{short(name[1] + arguments)}>> prints {_RUN_TIME}")
         if word in _SUGARCUBE_LINKS and not closing:
             self._argument(arguments)
         if word in _SUGARCUBE_FLOW:
             self._now.divide()
         return self._skip(end + 2, start)
+
+    def _snowman(self, match: re.Match[str]) -> int:
+        """Take code in ``<% … %>``; ``<%= … %>`` prints its value."""
+        end = self._closed_at(re.compile("%>"), match.end())
+        if end < 0:
+            self._problem("a <% is not closed by %>")
+            return match.end()
+        code = self._text[match.end() : end - 2]
+        self._gatherer.left_out["macros"] += 1
+        if match["prints"]:
+            self._problem(f"what {short(match[0] + code)!r} prints {_RUN_TIME}")
+        elif "{" in code or "}" in code:
+            self._now.divide()
+        return self._skip(end, match.start())
+
+    def _shows(self, arguments: str) -> bool:
+        """Whether a macro that shows another passage names one of this story."""
+        quoted = _QUOTED.fullmatch(arguments.strip())
+        name = (quoted[1] if quoted[1] is not None else quoted[2]) if quoted is not None else ""
+        if name not in self.others:
+            return False
+        self._now.shows = name
+        return True
 
     def _argument(self, arguments: str) -> None:
         """Keep the words that a link macro shows."""
@@ -317,21 +368,23 @@ class _Telling:
 
     def _harlowe(self, match: re.Match[str]) -> int:
         word = match["harlowe"].lower().replace("-", "").replace("_", "")
-        known = word in _HARLOWE_FLOW | _HARLOWE_LINKS | _HARLOWE_PRINTS | _HARLOWE_SILENT
-        is_call = self._format != "sugarcube" and (known or self._format == "harlowe")
+        known = word in HARLOWE_MACROS
+        is_call = self._format != "sugarcube" and (known or (self._format == "harlowe" and self._stated))
         end = _call_end(self._text, match.end()) if is_call and self._unclosed < _MAX_UNCLOSED else -1
         if end < 0:
             self._unclosed += is_call
             self._now.add(match[0])
             return match.end()
         self._gatherer.left_out["macros"] += 1
-        if word in _HARLOWE_PRINTS:
+        if word == "display" and self._shows(self._text[match.end() : end - 1]):
+            pass
+        elif word in HARLOWE_PRINTS:
             self._problem(f"what {short(self._text[match.start() : end])!r} prints {_RUN_TIME}")
-        if word in _HARLOWE_LINKS:
+        if word in HARLOWE_LINKS:
             self._argument(self._text[match.end() : end - 1])
         self._skip(end, match.start())
         if self._text.startswith("[", end) and not self._text.startswith("[[", end):
-            divides = word in _HARLOWE_FLOW or word in _HARLOWE_LINKS
+            divides = word in HARLOWE_FLOW or word in HARLOWE_LINKS
             self._hooks.append(divides)
             if divides:
                 self._now.divide()
@@ -339,15 +392,17 @@ class _Telling:
         return end
 
     def _bracket(self, mark: str) -> None:
-        if mark[0] == "|":
-            return  # the name of the hook that follows
-        if mark == "[" and (self._format == "harlowe" or self._hooks):
+        if mark == "[" and ((self._format == "harlowe" and self._stated) or self._hooks):
             self._hooks.append(False)
         elif mark[0] == "]" and self._hooks:
             if self._hooks.pop():
                 self._now.divide()
         elif mark in "{}" and self._format == "harlowe":
             return
+        elif mark in "{}" and self._format == "chapbook":
+            self._problem(f"what stands in braces {_RUN_TIME}")
+        elif mark in "{}" and self._format == "snowman":
+            self._now.add(mark)
         elif mark in "{}":
             self._problem(f"a {mark} belongs to a macro that is not known, or its format is; name it in StoryData")
         elif len(mark) == 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from scheduler.scripts.encodings import decode, to_lines
 from scheduler.scripts.errors import HeaderMissing, ScriptTooLarge, ScriptUnreadable
-from scheduler.scripts.gametext import DIRECTIONS, Gatherer, Talk, load, short, sort_tags, together
+from scheduler.scripts.gametext import DIRECTIONS, Gatherer, Talk, load, short, sort_tags, together, without_tags
 from scheduler.scripts.languages import normal_tag
 from scheduler.scripts.model import ReadOptions, ScriptDocument
 from scheduler.scripts.segmentation import speakable
@@ -112,10 +112,16 @@ class _Nodes:
                 f"line {number}", f"stands outside any node: {short(line)!r}; a body opens with --- and closes with ==="
             )
         elif name.strip().lower() == "title":
-            self.title = value.strip()
+            self.title = value.partition("//")[0].strip()
 
 
 def _body_line(gatherer: Gatherer, line: str, place: str) -> None:
+    if line.lstrip().startswith("[["):
+        gatherer.reject(
+            place,
+            f"{short(line)!r} is how version 1 writes options; upgrade the file, or write -> TEXT and <<jump NODE>>",
+        )
+        return
     bullet = _BULLET.match(line)
     parts = _taken_apart(line[bullet.end() :] if bullet else line)
     if parts.commands:
@@ -218,7 +224,7 @@ def _talk(gatherer: Gatherer, raw: str, place: str, identity: str) -> _Said | No
         rest = raw[: held.start()] + raw[held.end() :]
         # the mark stands around the name in most scripts, around the words in some
         raw = rest if speakable(rest) else held[2]
-    before, words = _split_name(raw)
+    before, words = _split_name(without_tags(raw))
     try:
         label = _plain(before, marks)
         text = _plain(words, marks)
@@ -241,7 +247,8 @@ def _split_name(raw: str) -> tuple[str, str]:
         elif mark == ":" and not depth:
             name, rest = raw[: match.start()].strip(), raw[match.end() :]
             in_number = name[-1:].isdigit() and rest[:1].isdigit()
-            is_name = speakable(name) and len(name) <= _MAX_NAME_CHARS and not in_number
+            ends_sentence = (not rest.strip() and " " in name) or name.count("(") != name.count(")")
+            is_name = speakable(name) and len(name) <= _MAX_NAME_CHARS and not in_number and not ends_sentence
             return (name, rest) if is_name else ("", raw)
     return "", raw
 

@@ -303,3 +303,31 @@ def test_changed_bytes_raise_nothing_but_a_script_error(
         document = read(package({name: bytes(data)}), tmp_path_factory.getbasetemp())
         keys = [part.key for part in document.sections]
         assert len(keys) == len(set(keys))
+
+
+def test_pages_that_a_script_shows_are_read_as_the_resource_lists_them(tmp_path: Path) -> None:
+    player = "<html><head><script>show(0);</script></head><body><iframe id='content'></iframe></body></html>"
+    sheet = manifest(
+        "<item identifier='ALL' identifierref='R'><title>All</title></item>"
+        "<item identifier='MORE' identifierref='S'><title>More</title></item>",
+        "<resource identifier='R' href='shared/player.html'>"
+        "<file href='b/two.html'/><file href='a/one.html'/><file href='shared/player.html'/><file href='gone.html'/>"
+        "<file href='a/quiz.html'/><file href='more.html'/><file href='a/quiz.js'/><file href='../x.html'/></resource>"
+        "<resource identifier='S' href='more.html'/>",
+    )
+    pages = {
+        "imsmanifest.xml": sheet,
+        "shared/player.html": player,
+        "a/one.html": "<html lang='en-GB'><body><h1>One</h1><p>Rain falls on the old roof.</p></body></html>",
+        "b/two.html": "<html lang='en-GB'><body><h1>Two</h1><p>The wind has gone to sleep.</p></body></html>",
+        "a/quiz.html": player,
+        "more.html": "<html lang='en-GB'><body><p>Nobody is in the house now.</p></body></html>",
+    }
+    document = read(package(pages), tmp_path)
+    assert spoken(document) == [
+        ("ALL", "All", ["Two", "The wind has gone to sleep.", "One", "Rain falls on the old roof."]),
+        ("MORE", "More", ["Nobody is in the house now."]),
+    ]
+    assert document.language == "en-GB"
+    assert not document.rejected
+    assert any("2 pages that its resource lists are read" in one.reason for one in document.notices)

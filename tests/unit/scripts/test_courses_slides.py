@@ -488,3 +488,11 @@ def test_mutated_bytes_raise_nothing_but_a_script_error(tmp_path: Path) -> None:
                 data[chance.randrange(len(data))] = chance.randrange(256)
             with suppress(ScriptError):
                 read(bytes(data[: chance.randint(1, len(data))]), tmp_path)
+
+
+def test_a_deck_put_together_from_files_is_known_as_slidev(tmp_path: Path) -> None:
+    files = "---\nsrc: a.md\n---\n\n---\nsrc: b.md\nbackground: sky.png\n---\n\n---\n\n"
+    taken = ["is taken from 'a.md'", "is taken from 'b.md'"]
+    document = read(f"{files}# Own\n\nShown.\n\n<!-- Said. -->\n", tmp_path)
+    assert spoken(document) == [("own", "Own", ["Said."])]
+    assert [item.reason.split(",")[0] for item in document.rejected] == taken

@@ -187,3 +187,19 @@ def test_long_lines_are_read_at_once(piece: str, tmp_path: Path) -> None:
     line = (piece * 90_000)[:90_000]
     document = read(f"ANN\nFine.\n\n{line}x\n{line}\n\n[[ x ]]\n", tmp_path)
     assert document.sections[0].lines[0].text == "Fine."
+
+
+def test_several_parentheticals_and_one_behind_the_words(tmp_path: Path) -> None:
+    text = "MARA\n(quietly)\n(to Tom)\nCome here.\n(beat)\nPlease.\n(she waits)\n\nTOM\nNo.\n(leaving)\n"
+    lines = read(text, tmp_path).sections[0].lines
+    assert [(line.text, line.direction.get("action", "")) for line in lines] == [
+        ("Come here.", "quietly; to Tom"),
+        ("Please.", "beat; she waits"),
+        ("No.", "leaving"),
+    ]
+
+
+@pytest.mark.parametrize("cue", ["TOM (V.O.) ^", "TOM ^ (V.O.)", "TOM^(V.O.)"])
+def test_the_mark_of_dual_dialogue_is_no_part_of_the_name(cue: str, tmp_path: Path) -> None:
+    line = read(f"MARA\nYes.\n\n{cue}\nNo.\n", tmp_path).sections[0].lines[1]
+    assert (line.characters, line.extra["dual"], line.direction["onscreen"]) == (("TOM",), "MARA", "off")

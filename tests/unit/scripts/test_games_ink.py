@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.scripts.errors import ScriptEmpty, ScriptError
+from scheduler.scripts.errors import ScriptEmpty, ScriptError, ScriptUnreadable
 from scheduler.scripts.gametext import take_name
 from scheduler.scripts.ink import InkReader, parse_ink
-from scheduler.scripts.inkids import assign_ids
+from scheduler.scripts.inkids import assign_ids, identify, identify_file, write_back
 from scheduler.scripts.model import ReadOptions, ScriptDocument
 from scheduler.scripts.source import ScriptSource
 
@@ -139,6 +139,7 @@ def test_labels_may_be_text(tmp_path: Path) -> None:
         ("This is not really a name: no", "", "This is not really a name: no"),
         ("12: no", "", "12: no"),
         ("Ann:", "Ann", ""),
+        ("Then she said:", "", "Then she said:"),
     ],
 )
 def test_what_is_a_name_before_a_colon(text: str, name: str, rest: str) -> None:
@@ -262,3 +263,95 @@ def test_no_bytes_raise_anything_but_script_errors(data: st.DataObject, tmp_path
 def test_long_lines_are_read_at_once(piece: str, tmp_path: Path) -> None:
     document = read("Fine.\n" + (piece * 99_000)[:99_000] + "\n", tmp_path)
     assert document.sections[0].lines[0].text == "Fine."
+
+
+def said(document: ScriptDocument) -> list[str]:
+    return [line.text for section in document.sections for line in section.lines]
+
+
+def test_logic_and_threads_behind_a_gather_are_not_said(tmp_path: Path) -> None:
+    text = (
+        "One.\n-   ~ seen = true\n- - <- passing_time\n{ seen:\n    Two.\n- else: ~ seen = true\n- <- passing_time\n}\n"
+    )
+    document = read(text, tmp_path)
+    assert said(document) == ["One.", "Two."]
+    assert not document.rejected
+
+
+def test_the_text_of_a_choice_may_stand_under_its_conditions(tmp_path: Path) -> None:
+    text = (
+        "* {!told(HARBOUR)} Ask about the harbour.\n"
+        "* {!told(SHIPS)}\n  {told(TIDES) || rich}\n  Ask about ships.\n  They are old.\n"
+        "+ {rich}\n* {poor}\n- Both meet here.\n* {poor}\n=== next ===\nMore.\n"
+    )
+    document = read(text, tmp_path)
+    lines = [line for section in document.sections for line in section.lines]
+    assert [(line.text, line.extra.get("role", "")) for line in lines] == [
+        ("Ask about the harbour.", "choice"),
+        ("Ask about ships.", "choice"),
+        ("They are old.", ""),
+        ("Both meet here.", ""),
+        ("More.", ""),
+    ]
+    assert not document.rejected
+    assert said(read(assign_ids(text), tmp_path)) == said(document)
+
+
+def test_a_once_only_text_before_a_choice_is_no_condition(tmp_path: Path) -> None:
+    document = read("Fine.\n* {!Well,|} go.\n", tmp_path)
+    assert [item.place for item in document.rejected] == ["line 2"]
+
+
+@pytest.mark.parametrize(
+    "logic", ["{met: -> gone(1)}", "{<- aside|}", "{&-> one|-> two}", "{met: -> a ->|<- b}", "{|}"]
+)
+def test_logic_that_only_goes_elsewhere_is_not_reported(logic: str, tmp_path: Path) -> None:
+    document = read(f"Fine.\n{logic}\n", tmp_path)
+    assert said(document) == ["Fine."]
+    assert not document.rejected
+
+
+def test_tags_of_rich_text_are_not_said(tmp_path: Path) -> None:
+    text = "It is <i>not</i> <color=\\#ff0000>red</color>.\n<b>Ann:</b> Two<br>lines, 1 <3 2 and <o>.\n"
+    document = read(text, tmp_path)
+    assert said(document) == ["It is not red.", "Two lines, 1 <3 2 and <o>."]
+    assert document.sections[0].lines[1].characters == ("Ann",)
+
+
+def test_a_name_with_nothing_to_say_is_reported_as_that(tmp_path: Path) -> None:
+    document = read("Fine.\nAnn:\nThen she said:\n", tmp_path)
+    assert said(document) == ["Fine.", "Then she said:"]
+    assert [(item.place, item.reason) for item in document.rejected] == [("line 2", "Ann has nothing to say")]
+
+
+def test_new_ids_are_told_with_their_lines() -> None:
+    made = identify("One. #id:a\nTwo.\n{x|y}\n* [Go] -> DONE\nThree. -> DONE\n")
+    assert (made.lines, [(one.line, one.text) for one in made.new]) == (3, [(2, "Two."), (5, "Three.")])
+    assert f"Three. #id:{made.new[1].name} -> DONE" in made.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_keeps_its_encoding_mark_and_rights(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.ink"
+    text = "“Déjà vu,” he said, “naïve café.”\r\nTwo.\r\n"
+    path.write_bytes(text.encode(encoding))
+    path.chmod(0o640)
+    link = tmp_path / "link.ink"
+    link.symlink_to(path)
+    made, data = identify_file(link)
+    write_back(link, data)
+    assert link.is_symlink()
+    assert path.read_bytes() == made.text.encode(encoding) if encoding != "utf-8-sig" else b"\xef\xbb\xbf" in data
+    assert path.read_bytes().decode(encoding) == made.text
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.ink", "link.ink"]
+    assert not identify_file(path)[0].new
+
+
+def test_other_files_and_folders_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
+    other = tmp_path / "a.txt"
+    other.write_text("One.\n")
+    with pytest.raises(ScriptUnreadable, match=r"does not end in \.ink"):
+        identify_file(other)
+    with pytest.raises(ScriptUnreadable, match="cannot be written"):
+        write_back(tmp_path / "gone" / "a.ink", b"One.\n")

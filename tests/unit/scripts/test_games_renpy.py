@@ -263,3 +263,22 @@ def test_long_lines_are_read_at_once(piece: str, before: str, tmp_path: Path) ->
 def test_long_statements_are_read_at_once(piece: str, before: str, tmp_path: Path) -> None:
     document = read(f'"Fine."\n{before}{(piece * 90_000)[:90_000]}\n', tmp_path)
     assert document.sections[0].lines[0].text == "Fine."
+
+
+def test_a_name_written_in_the_script_has_no_quotation_marks(tmp_path: Path) -> None:
+    text = (
+        "Identifier\tCharacter\tDialogue\tFilename\tLine Number\tRen'Py Script\n"
+        'start_0a1b2c3d\t"Old Tom"\tCome in.\tgame/script.rpy\t3\t"Old Tom" "[what]"\n'
+        'start_0a1b2c3e\t"\tYes.\tgame/script.rpy\t4\tx\n'
+    )
+    lines = read(text, tmp_path, "dialogue.tab").sections[0].lines
+    assert lines[0].characters == ("Old Tom",)
+
+
+def test_the_original_of_a_named_line_is_what_was_said(tmp_path: Path) -> None:
+    text = (
+        'translate french start_0a1b2c3d:\n\n    # "Old Tom" "Come in."\n    "Old Tom" "Entrez."\n\n'
+        'translate french start_0a1b2c3e:\n\n    # e happy "Yes."\n    e happy "Oui."\n'
+    )
+    lines = [line for section in read(text, tmp_path).sections for line in section.lines]
+    assert [(line.text, line.original) for line in lines] == [("Entrez.", "Come in."), ("Oui.", "Yes.")]

@@ -130,8 +130,9 @@ def test_a_story_of_no_known_format(tmp_path: Path) -> None:
         [(("Ben",), "Yes.")],
     ]
     assert dict(document.sections[0].lines[0].direction) == {"reaction": "sighs"}
-    other = read(':: StoryData\n{"format": "Snowman"}\n' + text, tmp_path)
-    assert any("snowman" in item.reason for item in other.notices)
+    assert any("read as harlowe" in item.reason for item in document.notices)
+    other = read(':: StoryData\n{"format": "Paperthin"}\n' + text, tmp_path)
+    assert any("paperthin" in item.reason for item in other.notices)
 
 
 def test_labels_may_be_text_and_keys_stay(tmp_path: Path) -> None:
@@ -186,3 +187,78 @@ def test_long_lines_are_read_at_once(piece: str, story_format: str, tmp_path: Pa
     line = (piece * 90_000)[:90_000]
     text = f':: StoryData\n{{"format": "{story_format}"}}\n:: A\nFine.\n{line}\n{line}x\n'
     assert read(text, tmp_path).sections[0].lines[0].text == "Fine."
+
+
+def said(document: ScriptDocument) -> list[str]:
+    return [line.text for section in document.sections for line in section.lines]
+
+
+@pytest.mark.parametrize(
+    ("body", "story_format"),
+    [
+        ("(if: $x)[One.]\n(set: $y to 2)", "harlowe"),
+        ("<<if $x>>One.<</if>>", "sugarcube"),
+        ("x: 1\n--\n[if x > 2]\nOne.", "chapbook"),
+        ("<% if (s.x) { %>\nOne.\n<% } %>", "snowman"),
+    ],
+)
+def test_the_format_is_told_from_the_macros(body: str, story_format: str, tmp_path: Path) -> None:
+    document = read(f":: A\n{body}\n", tmp_path)
+    assert said(document) == ["One."]
+    assert not document.rejected
+    assert any(f"read as {story_format} by its macros" in item.reason for item in document.notices)
+
+
+def test_code_of_chapbook_is_not_said(tmp_path: Path) -> None:
+    text = (
+        ':: StoryData\n{"format": "Chapbook"}\n:: A\nfuel: 4\nname (fuel > 2): "Ann"\n--\nYou fly on.\n'
+        "[JavaScript]\nlet fuel = 2;\ngo('B');\n[continue]\nThe tank is low.\n[if fuel < 2; append]\nIt is empty.\n"
+        "[note to myself]\nToo short.\n[cont]\nFuel: {fuel}\n[[Land->B]]\n:: B\nFuel: none\n--\nDown.\n:: C\n"
+        "We rest.\n--\nThen we go on.\n"
+    )
+    document = read(text, tmp_path)
+    assert said(document) == [
+        "You fly on.", "The tank is low.", "It is empty.", "Land", "Down.", "We rest.", "Then we go on.",
+    ]  # fmt: skip
+    assert [item.place for item in document.rejected] == ["line 18"]
+
+
+def test_code_of_snowman_is_not_said(tmp_path: Path) -> None:
+    text = (
+        ":: A\n<%\n  s.maze = [1, 2];\n  if (s.x) { go(); }\n%>\nYou see {a} maze.\n"
+        "It has <%= s.maze.length %> rooms.\n<% never closed\n"
+    )
+    document = read(text, tmp_path)
+    assert said(document) == ["You see {a} maze."]
+    assert [item.place for item in document.rejected] == ["line 7", "line 8"]
+
+
+def test_marks_of_lists_headings_quotes_and_styles_are_not_said(tmp_path: Path) -> None:
+    text = (
+        ":: A\n<<set $x to 1>>\n#Heading one\n##Two\n> He said so.\n>> She too.\n** Second level\n0.0. Numbered\n"
+        '==Gone==\n@@.red;Hot@@ and @@color:blue;cold@@\n"""No //format//"""\n{{{As it is}}}\n=><=\n'
+        "<<type 40ms>>\\\nSlowly.\n\\<</type>>\n#1 is 1 == 1.\n"
+    )
+    document = read(text, tmp_path)
+    assert said(document) == [
+        "Heading one", "Two", "He said so.", "She too.", "Second level", "Numbered", "Gone",
+        "Hot and cold", "No format", "As it is", "Slowly.", "#1 is 1 == 1.",
+    ]  # fmt: skip
+    assert not document.rejected
+
+
+def test_a_passage_shown_in_another_is_read_where_it_is_written(tmp_path: Path) -> None:
+    text = ':: A\n<<include "B">>\nYou see <<display "B">> here.\n<<include "Gone">>\n:: B\nA cave.\n'
+    document = read(text, tmp_path)
+    assert said(document) == ["A cave."]
+    assert [item.place for item in document.rejected] == ["line 3", "line 4"]
+    harlowe = read(':: A\n(display: "B")\n(if: $x)[Dark.]\n:: B\nA cave.\n', tmp_path)
+    assert said(harlowe) == ["Dark.", "A cave."]
+    assert not harlowe.rejected
+
+
+def test_named_hooks_and_templates(tmp_path: Path) -> None:
+    assert said(read(":: A\nHealth: |health>[10] of 20\n(set: $x to 1)\n", tmp_path)) == ["10 of 20"]
+    document = read(":: A\n<<set $x to 1>>\nHe says ?greeting.\nReally?\n", tmp_path)
+    assert said(document) == ["Really?"]
+    assert [item.place for item in document.rejected] == ["line 3"]

@@ -205,3 +205,38 @@ def test_long_lines_are_read_at_once(piece: str, tmp_path: Path) -> None:
     line = (piece * 99_000)[:99_000]
     document = read(f"title: A\n---\nFine.\n{line}\n===\n", tmp_path)
     assert document.sections[0].lines[0].text == "Fine."
+
+
+def said(document: ScriptDocument) -> list[tuple[tuple[str, ...], str]]:
+    return [(line.characters, line.text) for section in document.sections for line in section.lines]
+
+
+def node(body: str, title: str = "Start") -> str:
+    return f"title: {title}\n---\n{body}\n===\n"
+
+
+def test_a_remark_behind_the_title_is_not_in_it(tmp_path: Path) -> None:
+    assert [part.title for part in read(node("One.", "Start // of it all"), tmp_path).sections] == ["Start"]
+
+
+def test_a_colon_that_ends_a_sentence_names_nobody(tmp_path: Path) -> None:
+    document = read(node("These things remain:\nMae:\n(TODO: more)\nMae: Yes."), tmp_path)
+    assert said(document) == [((), "These things remain:"), ((), "(TODO: more)"), (("Mae",), "Yes.")]
+    assert [(item.place, item.reason) for item in document.rejected] == [("line 4", "Mae has nothing to say")]
+
+
+def test_options_of_version_1_are_rejected_as_that(tmp_path: Path) -> None:
+    document = read(node("One.\n    [[Look around|Look]] #line:1"), tmp_path)
+    assert said(document) == [((), "One.")]
+    assert [item.place for item in document.rejected] == ["line 4"]
+    assert "version 1" in document.rejected[0].reason
+
+
+def test_tags_of_rich_text_are_not_said(tmp_path: Path) -> None:
+    document = read(node("Mae: It is <color=\\#f00>red</color><sprite index=1> <3."), tmp_path)
+    assert said(document) == [(("Mae",), "It is red <3.")]
+
+
+def test_why_nothing_is_spoken_says_what_was_left_out(tmp_path: Path) -> None:
+    with pytest.raises(ScriptEmpty, match="not spoken: 2 commands and conditions"):
+        read(node("<<set $a to 1>>\n<<stop>>"), tmp_path)
