@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 SEED_BITS = 63
@@ -80,13 +81,46 @@ def line_digest(
     seed: int,
 ) -> str:
     """Everything that determines a take. Same digest: the stored take is used again."""
-    return digest(["line", spoken, language, voice_digest, direction, engine, engine_version, seed])
+    return line_digests(language, voice_digest, engine, engine_version)(spoken, direction, seed)
+
+
+def line_digests(
+    language: str, voice_digest: str, engine: str, engine_version: str
+) -> Callable[[str, Mapping[str, Any], int], str]:
+    """``line_digest`` for many lines of one voice in one language: (spoken, direction, seed) → digest.
+
+    What they have in common is spelled once.
+    """
+    middle = f",{_spelled(language)},{_spelled(voice_digest)},"
+    end = f",{_spelled(engine)},{_spelled(engine_version)},"
+
+    def of(spoken: str, direction: Mapping[str, Any], seed: int) -> str:
+        how = canonical(direction).decode("utf-8", "surrogatepass") if direction else "{}"
+        raw = f'["line",{_spelled(spoken)}{middle}{how}{end}{seed:d}]'
+        return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
+
+    return of
 
 
 def seed_for(*parts: str) -> int:
     """A seed from names (production, section, line …): 0 … 2**63-1, the same on every machine and in every run."""
-    raw = hashlib.sha256(canonical(["seed", *parts])).digest()
-    return int.from_bytes(raw[:8], "big") >> (64 - SEED_BITS)
+    return seeds_for(*parts)()
+
+
+def seeds_for(*first: str) -> Callable[..., int]:
+    """``seed_for`` for many names that begin alike: takes the rest of the names."""
+    start = ",".join(('["seed"', *map(_spelled, first)))
+
+    def of(*rest: str) -> int:
+        raw = ",".join((start, *map(_spelled, rest)))
+        found = hashlib.sha256(f"{raw}]".encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(found[:8], "big") >> (64 - SEED_BITS)
+
+    return of
+
+
+_spelled: Callable[[str], str] = encode_basestring
+"""A text as the encoder above spells it, without the way there through a list."""
 
 
 def track_digest(takes: Iterable[tuple[str, int, str]], *, title: str, profile: str, extra: Mapping[str, Any]) -> str:

@@ -78,12 +78,17 @@ def roles_of(document: ScriptDocument) -> tuple[Role, ...]:
     names: dict[str, str] = {}
     languages: dict[str, dict[str, None]] = {}
     counts: Counter[str] = Counter()
+    # a script has far fewer spellings of names, each in a language or two, than lines
+    said: dict[tuple[tuple[str, ...], str], int] = {}
     for line in spoken_lines(document):
-        name = character_of(line)
+        spelling = (line.characters, line.language)
+        said[spelling] = said.get(spelling, 0) + 1
+    for (characters, language), lines in said.items():  # in order of appearance
+        name = characters[0] if characters else NARRATOR
         key = same_name(name)
         names.setdefault(key, name)
-        languages.setdefault(key, {})[line.language] = None
-        counts[key] += 1
+        languages.setdefault(key, {})[language] = None
+        counts[key] += lines
     return tuple(Role(name, tuple(languages[key]), counts[key]) for key, name in names.items())
 
 

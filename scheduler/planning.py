@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from db.digest import line_digest, script_digest, seed_for
+from db.digest import line_digests, script_digest, seeds_for
 from db.records import ImportPlan, JobOptions, PlannedLine, PlannedSection, VoiceRecord
 from scheduler.casting import Casting
+from scheduler.collector import held_back
 from scheduler.lexicon import Lexicon, Speaking
 from scheduler.scripts.errors import ScriptEmpty, ScriptUnreadable
 from scheduler.scripts.model import Boundary, ScriptDocument, ScriptLine, ScriptSection
@@ -67,7 +69,8 @@ def make_plan(
     so that an entry changes the digests of the lines it is spoken in, and of no other.
     """
     planner = _Planner(slug, source_name, casting, pauses, lexicon or Lexicon(()))
-    sections = tuple(planned for section in document.sections if (planned := planner.section(section)) is not None)
+    with held_back():
+        sections = tuple(planned for section in document.sections if (planned := planner.section(section)) is not None)
     if not sections:
         raise ScriptEmpty(source_name, "", "has no line that is spoken, only sounds")
     return ImportPlan(
@@ -103,6 +106,18 @@ def _section_digest(section: PlannedSection) -> str:
     return hashlib.sha256(raw.encode("utf-8")).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the lines of one character in one language have in common."""
+
+    voice: VoiceRecord
+    character: str
+    speaking: Speaking
+    seed: Callable[..., int]
+    """From the words and the how-many-th time they are said."""
+    digest: Callable[[str, Mapping[str, Any], int], str]
+
+
 class _Planner:
     """Plans the sections of one script; counts equal lines so that each has its own seed."""
 
@@ -111,10 +126,11 @@ class _Planner:
     ) -> None:
         self._slug = slug
         self._file = file
-        self._lexicon = lexicon
+        self._lexicon = lexicon if lexicon else None
         self._casting = casting
         self._pauses = pauses
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._seen: dict[tuple[str, str], int] = {}
+        self._parts: dict[tuple[tuple[str, ...], str], _Part] = {}
 
     def section(self, section: ScriptSection) -> PlannedSection | None:
         """Plan one section; None if nobody speaks in it."""
@@ -125,16 +141,18 @@ class _Planner:
         return PlannedSection(section.key, section.kind, section.title, planned)
 
     def _line(self, line: ScriptLine, *, last: bool) -> PlannedLine:
-        voice = self._casting.voice_of(line)
-        character = self._casting.name_of(line)
-        self._seen[character, line.said] += 1
-        seed = seed_for(self._slug, character, line.said, str(self._seen[character, line.said]))
-        spoken = self._lexicon.applied(line.said, line.language, Speaking(self._slug, character, voice.name))
-        direction = _direction(line, self._file)
+        part = self._parts.get((line.characters, line.language)) or self._part(line)
+        voice = part.voice
+        said = line.said
+        again = (part.character, said)
+        count = self._seen[again] = self._seen.get(again, 0) + 1
+        seed = part.seed(said, str(count))
+        spoken = self._lexicon.applied(said, line.language, part.speaking) if self._lexicon is not None else said
+        direction = _direction(line, self._file) if line.direction else _NO_DIRECTION
         return PlannedLine(
             key=line.key,
             kind=line.kind,
-            character=character,
+            character=part.character,
             text=line.text,
             spoken=spoken,
             language=line.language,
@@ -142,11 +160,21 @@ class _Planner:
             voice_id=voice.id,
             engine=voice.engine,
             seed=seed,
-            digest=_digest(line, spoken, direction, voice, seed),
+            digest=part.digest(spoken, direction, seed),
             in_ms=line.in_ms,
             out_ms=line.out_ms,
             direction=direction,
         )
+
+    def _part(self, line: ScriptLine) -> _Part:
+        """What is the same for every line of a character in a language, worked out at the first of them."""
+        voice = self._casting.voice_of(line)
+        character = self._casting.name_of(line)
+        speaking = Speaking(self._slug, character, voice.name)
+        seed = seeds_for(self._slug, character)
+        digest = line_digests(line.language, voice.digest, voice.engine, voice.engine_version)
+        part = self._parts[line.characters, line.language] = _Part(voice, character, speaking, seed, digest)
+        return part
 
     def _pause(self, line: ScriptLine, *, last: bool) -> int:
         if line.pause_ms is not None:
@@ -156,8 +184,6 @@ class _Planner:
 
 def _direction(line: ScriptLine, file: str) -> Mapping[str, str | float]:
     """A line's direction as engines take it: its rate is a number there."""
-    if not line.direction:
-        return _NO_DIRECTION
     if "rate" not in line.direction:
         return dict(line.direction)
     return {**line.direction, "rate": _rate(line, file)}
@@ -172,7 +198,3 @@ def _rate(line: ScriptLine, file: str) -> float:
     if not math.isfinite(rate):
         raise ScriptUnreadable(file, line.place, f"the rate {stated!r} is no number; write such as 0.9")
     return rate
-
-
-def _digest(line: ScriptLine, spoken: str, direction: Mapping[str, str | float], voice: VoiceRecord, seed: int) -> str:
-    return line_digest(spoken, line.language, voice.digest, dict(direction), voice.engine, voice.engine_version, seed)

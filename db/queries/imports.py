@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import psycopg
@@ -53,7 +54,7 @@ _KNOWN_TAKES = sa.text("""
 SELECT DISTINCT ON (t.digest) t.digest, t.id,
        :review AND jsonb_path_exists(t.findings, '$[*] ? (!(@.severity == "note"))') AND t.id NOT IN (
            SELECT take_id FROM line WHERE production_id = :production_id AND state = 'accepted') AS waits
-FROM unnest(CAST(:digests AS text[])) w(digest) JOIN take t ON t.digest = w.digest ORDER BY t.digest, t.id DESC
+FROM unnest(string_to_array(:digests, ',')) w(digest) JOIN take t ON t.digest = w.digest ORDER BY t.digest, t.id DESC
 """)
 """The newest take of each digest, and whether it is flagged and still waits for a person's verdict."""
 
@@ -89,6 +90,11 @@ _COPY = """
 COPY line (production_id, section_id, position, key, kind, character, text, spoken, language, pause_ms, in_ms, out_ms,
            direction, voice_id, engine, seed, digest, state, take_id) FROM STDIN
 """
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_COPY_ROWS = 500
+"""Rows that are sent in one piece, about 200 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +145,29 @@ def _check(plan: ImportPlan) -> None:
         if not section.lines:
             raise BadPlan(plan.slug, f"section {section.key!r} has no lines")
         _storable(plan.slug, section.key, section.title)
-        for line in section.lines:
-            _storable(plan.slug, f"{section.key} / {line.key}", line.text, line.spoken, line.character)
+        said = ((line.key, line.text, line.spoken, line.character) for line in section.lines)
+        if not _can_be_stored("".join(chain.from_iterable(said))):
+            for line in section.lines:
+                _storable(plan.slug, f"{section.key} / {line.key}", line.key, line.text, line.spoken, line.character)
+
+
+def _can_be_stored(text: str) -> bool:
+    """Whether a database takes a text. Looked at for a section at once: line by line it costs as much as sending it."""
+    if "\0" in text:
+        return False
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def _storable(slug: str, place: str, *texts: str) -> None:
     for text in texts:
-        if "\0" in text:
-            raise BadPlan(slug, f"{place!r} contains a NUL character")
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise BadPlan(slug, f"{place!r} contains half a surrogate pair") from error
+        if not _can_be_stored(text):
+            wrong = "a NUL character" if "\0" in text else "half a surrogate pair"
+            raise BadPlan(slug, f"{place!r} contains {wrong}")
 
 
 def _cancel_older(conn: sa.Connection, production_id: int) -> None:
@@ -197,7 +213,8 @@ def _start(conn: sa.Connection, plan: ImportPlan, production_id: int, revision: 
 
 
 def _known_takes(conn: sa.Connection, plan: ImportPlan, production_id: int) -> dict[str, _Reuse]:
-    digests = [line.digest for section in plan.sections for line in section.lines]
+    # one text: the driver would look at each of a hundred thousand elements of an array for itself
+    digests = ",".join(line.digest for section in plan.sections for line in section.lines)
     values = {"digests": digests, "review": plan.options.review, "production_id": production_id}
     return {
         row.digest: _Reuse(row.id, LineState.RENDERED if row.waits else LineState.ACCEPTED)
@@ -249,40 +266,43 @@ def _copy_lines(
     section_ids: list[int],
 ) -> None:
     conn.exec_driver_sql("SET LOCAL statement_timeout = '10min'")  # one COPY, however long the script
+    # each line's foreign keys are looked up one at a time: an index finds the one row, a scan reads the whole table
+    conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
     raw: psycopg.Connection[Any] = conn.connection.driver_connection  # type: ignore[assignment]  # it is psycopg's
     with raw.cursor() as cursor, cursor.copy(_COPY) as copy:
         for section, section_id in zip(plan.sections, section_ids, strict=True):
-            for row in _rows(section, takes, production_id, section_id):
-                copy.write_row(row)
+            rows = _rows(section, takes, f"{production_id}\t{section_id}")
+            while block := "".join(islice(rows, _COPY_ROWS)):
+                copy.write(block)
+    conn.exec_driver_sql("SET LOCAL enable_seqscan TO DEFAULT")
 
 
-def _rows(
-    section: PlannedSection, takes: Mapping[str, _Reuse], production_id: int, section_id: int
-) -> Iterator[tuple[Any, ...]]:
+def _rows(section: PlannedSection, takes: Mapping[str, _Reuse], ids: str) -> Iterator[str]:
+    """Yield the lines of a section as COPY reads them: tabs between values, ``\\N`` for none, other escapes as below.
+
+    A hundred thousand lines spend less on this than on handing each value to the driver.
+    """
+    pending = f"{LineState.PENDING.value}\t\\N\n"
     for position, line in enumerate(section.lines):
         take = takes.get(line.digest)
+        text = _escaped(line.text)
+        spoken = text if line.spoken is line.text else _escaped(line.spoken)
+        in_ms = "\\N" if line.in_ms is None else line.in_ms
+        out_ms = "\\N" if line.out_ms is None else line.out_ms
+        end = pending if take is None else f"{take.state.value}\t{take.take_id}\n"
         yield (
-            production_id,
-            section_id,
-            position,
-            line.key,
-            line.kind,
-            line.character,
-            line.text,
-            line.spoken,
-            line.language,
-            line.pause_ms,
-            line.in_ms,
-            line.out_ms,
-            _direction(line),
-            line.voice_id,
-            line.engine,
-            line.seed,
-            line.digest,
-            LineState.PENDING.value if take is None else take.state.value,
-            None if take is None else take.take_id,
+            f"{ids}\t{position}\t{_escaped(line.key)}\t{_escaped(line.kind)}\t{_escaped(line.character)}\t{text}\t{spoken}\t"
+            f"{_escaped(line.language)}\t{line.pause_ms}\t{in_ms}\t{out_ms}\t{_direction(line)}\t{line.voice_id}\t"
+            f"{_escaped(line.engine)}\t{line.seed}\t{_escaped(line.digest)}\t{end}"
         )
 
 
+def _escaped(text: str) -> str:
+    """A text as COPY reads it back: what would end the value or the row, or begin an escape, is written as one."""
+    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
+        return text.translate(_ESCAPES)
+    return text
+
+
 def _direction(line: PlannedLine) -> str:
-    return json.dumps(dict(line.direction), ensure_ascii=False) if line.direction else "{}"
+    return _escaped(json.dumps(dict(line.direction), ensure_ascii=False)) if line.direction else "{}"

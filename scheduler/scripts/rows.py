@@ -73,8 +73,11 @@ class _Who:
 
 _NO_MARKS = Marks("")
 _NOBODY = _Who((), "", "speech", True)
-_Times = tuple[Fraction | None, Fraction | None]
-_TIMES: tuple[Field, ...] = ("in", "out", "duration")
+_Time = tuple[Fraction, int]
+"""Seconds, exact, and the milliseconds nearest to them."""
+_Times = tuple[_Time | None, _Time | None]
+_USUAL_CLOCK = re.compile(r"([0-9]{2}):([0-5][0-9]):([0-5][0-9])[.,]([0-9]{3})")
+_DIRECTIONS: tuple[Field, ...] = ("emotion", "action", "presence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,17 @@ class Rows:
     columns: dict[Field, int] = field(default_factory=dict)
     """Of the sheet being read."""
     _headers: list[str] = field(default_factory=list)
+    _text_at: int = 0
+    _text_header: str = ""
+    _has_directions: bool = False
+    """Any column says how a line is said."""
     _others: list[tuple[int, str]] = field(default_factory=list)
     _sections: dict[tuple[str, str], _Section] = field(default_factory=dict)
     _sheet: str = ""
     _sheet_title: str = ""
     _section: str = ""
+    _open: _Section | None = None
+    """Of the row before; None where the next row may be of another."""
     _language: str = ""
     _column_language: str | None = None
     _is_guessed: bool = False
@@ -127,7 +136,7 @@ class Rows:
         options = self.options
         self.check_names()
         self._headers = [cell.strip().strip("\ufeff") for cell in head[at]]
-        self._sheet, self._section, self._sheet_title = sheet, "", title
+        self._sheet, self._section, self._sheet_title, self._open = sheet, "", title, None
         if len(self._headers) > MAX_COLUMNS:
             raise ScriptTooLarge(self.file, self.place(at + 1), f"has {len(self._headers):,} columns")
         self.columns = find_columns(self._headers, options.columns)
@@ -135,9 +144,12 @@ class Rows:
             if name not in self.columns:
                 found = ", ".join(repr(cell) for cell in self._headers[:20])
                 raise HeaderMissing(self.file, self.place(at + 1), f"has no column {header!r}; found {found}")
+        self._text_at = self.columns["text"]
+        self._text_header = self._headers[self._text_at]
+        self._has_directions = any(name in self.columns for name in _DIRECTIONS)
         known = set(self.columns.values())
         self._others = _named_apart([(n, name) for n, name in enumerate(self._headers) if n not in known])
-        self._column_language = header_language(self._headers[self.columns["text"]])
+        self._column_language = header_language(self._text_header)
         self._is_timed = self._is_timed or "in" in self.columns
         self._kinds = {word.casefold(): kind for word, kind in {**KINDS, **options.kinds}.items()}
         self._skip = [
@@ -162,10 +174,10 @@ class Rows:
         if len(row) < len(self._headers):
             row = [*row, *[""] * (len(self._headers) - len(row))]
         columns = self.columns
-        if "section" in columns:
-            self._section = row[columns["section"]].strip() or self._section
-        cell = row[columns["text"]].strip()
-        if self._is_left_out(row, cell, number):
+        if "section" in columns and (section := row[columns["section"]].strip()) and section != self._section:
+            self._section, self._open = section, None
+        cell = row[self._text_at].strip()
+        if (cell == self._text_header or self._skip) and self._is_left_out(row, cell, number):
             return
         if faults and (fault := next((at for at in columns.values() if at in faults), None)) is not None:
             self._reject(number, fault, faults[fault])
@@ -173,7 +185,7 @@ class Rows:
         times = self._times(row, number)
         if times is None:
             return
-        shown = clean(self._cell(row, "onscreen")).strip()
+        shown = clean(self._cell(row, "onscreen")).strip() if "onscreen" in columns else ""
         if cell or not shown:
             self._spoken(row, number, cell, times)
         if shown:
@@ -236,10 +248,7 @@ class Rows:
 
     def _is_left_out(self, row: Sequence[str], text: str, number: int) -> bool:
         """Whether the row is the header once more, or one that the mapping skips."""
-        if (
-            text == self._headers[self.columns["text"]]
-            and [cell.strip() for cell in row[: len(self._headers)]] == self._headers
-        ):
+        if text == self._text_header and [cell.strip() for cell in row[: len(self._headers)]] == self._headers:
             self.notices.append(Rejection(self.place(number), "is the header again and not read"))
             return True
         for at, values in self._skip:
@@ -297,7 +306,7 @@ class Rows:
 
     def _append(self, part: _Part, row: list[str], number: int, times: _Times, identity: str) -> ScriptLine:
         """Put the line of a row into its section; a long one without times is divided."""
-        section = self._section_now()
+        section = self._open or self._section_now()
         start, end = times
         text, who = part.text, part.who
         line = ScriptLine(
@@ -307,14 +316,14 @@ class Rows:
             kind=part.kind,
             characters=who.names,
             original=self._cell(row, "original") if part.kind != "onscreen" else "",
-            in_ms=None if start is None else to_ms(start),
-            out_ms=None if end is None else to_ms(end),
-            in_time=start,
-            out_time=end,
+            in_ms=None if start is None else start[1],
+            out_ms=None if end is None else end[1],
+            in_time=None if start is None else start[0],
+            out_time=None if end is None else end[0],
             boundary="paragraph",
             direction=self._direction(row, part),
             notes=self._cell(row, "notes"),
-            extra={name: row[at] for at, name in self._others if row[at]} if self._others else nothing(),
+            extra=({name: row[at] for at, name in self._others if row[at]} if self._others else None) or nothing(),
             place=self.place(number),
         )
         first = len(section.lines)
@@ -327,7 +336,8 @@ class Rows:
         return line
 
     def _direction(self, row: list[str], part: _Part) -> Mapping[str, str]:
-        if part.kind == "onscreen":
+        plain = not self._has_directions and part.marks is _NO_MARKS and not part.who.presence
+        if plain or part.kind == "onscreen":
             return nothing()
         facts: dict[str, str] = {}
         columns, marks = self.columns, part.marks
@@ -356,29 +366,40 @@ class Rows:
 
     def _times(self, row: Sequence[str], number: int) -> _Times | None:
         """Return (in, out), or None after rejecting the row."""
-        found: list[Fraction | None] = [None, None, None]
-        for n, name in enumerate(_TIMES):
-            at = self.columns.get(name)
-            if at is None or not (cell := row[at].strip()):
-                continue
-            time = self._time(cell, number, at)
-            if time is None:
+        columns = self.columns
+        start = end = length = None
+        if "in" in columns and (cell := row[columns["in"]].strip()):
+            start = self._time(cell, number, columns["in"])
+            if start is None:
                 return None
-            found[n] = time
-        start, end, length = found
+        if "out" in columns and (cell := row[columns["out"]].strip()):
+            end = self._time(cell, number, columns["out"])
+            if end is None:
+                return None
+        if "duration" in columns and (cell := row[columns["duration"]].strip()):
+            length = self._time(cell, number, columns["duration"])
+            if length is None:
+                return None
         if end is None and start is not None and length is not None:
-            end = start + length
-        if start is not None and end is not None and end < start:
-            at = self.columns["out"] if "out" in self.columns else self.columns["in"]
+            seconds = start[0] + length[0]
+            end = (seconds, to_ms(seconds))
+        # whole milliseconds tell most of them apart, and comparing fractions is slow
+        if start is not None and end is not None and end[1] <= start[1] and end[0] < start[0]:
+            at = columns["out"] if "out" in columns else columns["in"]
             self._reject(number, at, f"{row[at].strip()[:40]!r} ends before it begins")
             return None
         return start, end
 
-    def _time(self, cell: str, number: int, at: int) -> Fraction | None:
-        """Return the seconds of a cell, or None after rejecting the row.
+    def _time(self, cell: str, number: int, at: int) -> _Time | None:
+        """Return the time in a cell, or None after rejecting the row.
 
         Raises ScriptUnreadable where the whole file would come out shifted: frames without a rate, or with a wrong one.
         """
+        usual = _USUAL_CLOCK.fullmatch(cell)
+        if usual is not None:  # as parse_clock has it, at a third of the cost: a sheet has two of these a row
+            hours, minutes, seconds, rest = usual.groups()
+            ms = (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) * 1000 + int(rest)
+            return Fraction(ms, 1000), ms
         time = parse_clock(cell)
         if time is None and counts_frames(cell):
             rate = self.options.frame_rate
@@ -387,20 +408,21 @@ class Rows:
                 reason = f"{cell!r} counts frames, and nothing says how many a second has; name the frame rate with"
                 raise ScriptUnreadable(self.file, place, f"{reason} --fps, such as --fps 25")
             try:
-                return parse_timecode(cell, rate, drop=self.options.drop_frame)
+                time = parse_timecode(cell, rate, drop=self.options.drop_frame)
             except DropFrameRefused as error:
                 raise ScriptUnreadable(self.file, place, str(error)) from error
             except TimecodeInvalid as error:
                 self._reject(number, at, str(error))
                 return None
-        if time is None or to_ms(time) > MAX_MS:
+            return time, to_ms(time)
+        ms = MAX_MS + 1 if time is None else to_ms(time)
+        if time is None or ms > MAX_MS:
             self._reject(number, at, f"{cell[:40]!r} is not a time")
             return None
-        return time
+        return time, ms
 
     def _language_of(self, row: Sequence[str], text: str, number: int) -> str:
-        at = self.columns.get("language")
-        if at is not None and (cell := row[at].strip()):
+        if "language" in self.columns and (cell := row[at := self.columns["language"]].strip()):
             if cell not in self._tongues:
                 self._tongues[cell] = normal_tag(cell)
                 if self._tongues[cell] is None:
@@ -429,6 +451,7 @@ class Rows:
             key = self._section_keys.of_title(title)
             section = _Section(key, title, "reel" if "in" in self.columns else "scene")
             self._sections[self._sheet, self._section] = section
+        self._open = section
         return section
 
     def _settle_names(self) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import PurePath
 
+from scheduler.collector import held_back
 from scheduler.scripts.columns import SPELLINGS, find_columns
 from scheduler.scripts.encodings import decode
 from scheduler.scripts.errors import HeaderMissing, ScriptError, ScriptTooLarge, ScriptUnreadable
@@ -23,7 +24,8 @@ _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 200_000
 _SURE_COLUMNS = 3
 """A row that names so many columns is the header, even below a title that happens to be one of their names."""
-_PHYSICAL_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
+_PHYSICAL_LINE = re.compile(r"[^\r\n]+(?:\r\n?|\n)?|\r\n?|\n")
+_BLOCK_CHARS = 256 * 1024
 
 
 class SheetReader:
@@ -42,36 +44,50 @@ class SheetReader:
         text, encoding = decode(source.data(options.max_file_bytes), source.name, options.encoding)
         text = text.removeprefix("\ufeff").replace("\x00", "")  # no database takes it, and every cell may come to one
         rows = Rows(source.name, options, PurePath(source.name).stem)
-        lines = _physical_lines(text, source.name, options.max_source_line_chars)
-        records = csv.reader(lines, delimiter=_delimiter(text, options))
-        head: list[list[str]] = []
-        number = 0
-        try:
-            for row in islice(records, max(HEADER_WITHIN, options.header_row or 0)):
-                head.append(row)
-                number += 1
-            at = header_at(head, options)
-            if at is None:
-                raise no_header(rows, head)
-            rows.begin("", head, at)
-            for number, row in enumerate(chain(head[at + 1 :], records), at + 2):
-                rows.take(row, number)
-        except csv.Error as error:
-            raise _csv_error(error, source.name, number) from error
+        with held_back():
+            _read_rows(text, rows)
         notices = [] if encoding in ("utf-8", "ascii") else [Rejection("", f"read as {encoding}")]
         return rows.document(self.name, notices)
 
 
+def _read_rows(text: str, rows: Rows) -> None:
+    options = rows.options
+    lines = _physical_lines(text, rows.file, options.max_source_line_chars)
+    records = csv.reader(lines, delimiter=_delimiter(text, options))
+    head: list[list[str]] = []
+    number = 0
+    try:
+        for row in islice(records, max(HEADER_WITHIN, options.header_row or 0)):
+            head.append(row)
+            number += 1
+        at = header_at(head, options)
+        if at is None:
+            raise no_header(rows, head)
+        rows.begin("", head, at)
+        for number, row in enumerate(chain(head[at + 1 :], records), at + 2):
+            rows.take(row, number)
+    except csv.Error as error:
+        raise _csv_error(error, rows.file, number) from error
+
+
 def _physical_lines(text: str, file: str, limit: int) -> Iterator[str]:
-    """Yield lines with their ends; io.StringIO would hold four bytes for each character."""
-    for number, match in enumerate(_PHYSICAL_LINE.finditer(text), 1):
-        line = match[0]
+    """Yield lines with their ends, found a block at a time; io.StringIO would hold four bytes for each character."""
+    at = number = 0
+    while at < len(text):
+        end = text.find("\n", at + _BLOCK_CHARS) + 1 or len(text)
+        lines = _PHYSICAL_LINE.findall(text, at, end)
+        yield from lines if max(map(len, lines)) <= limit else _until_long(lines, file, number, limit)
+        at = end
+        number += len(lines)
+
+
+def _until_long(lines: Sequence[str], file: str, before: int, limit: int) -> Iterator[str]:
+    """Yield lines up to one that is too long, for which it raises ScriptTooLarge."""
+    for number, line in enumerate(lines, before + 1):
         if len(line) > limit:
-            raise ScriptTooLarge(
-                file, f"line {number}", f"has {len(line):,} characters, more than {limit:,}; divide it"
-            )
-        if line:
-            yield line
+            reason = f"has {len(line):,} characters, more than {limit:,}; divide it"
+            raise ScriptTooLarge(file, f"line {number}", reason)
+        yield line
 
 
 def _csv_error(error: csv.Error, file: str, row: int) -> ScriptError:

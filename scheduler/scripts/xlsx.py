@@ -8,26 +8,26 @@ with it; where none was, the row is rejected and names the cell.
 from __future__ import annotations
 
 import functools
-import io
 import posixpath
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
 
 from lxml import etree
 
+from scheduler.collector import held_back
 from scheduler.scripts.archive import Archive
 from scheduler.scripts.clock import MAX_MS
 from scheduler.scripts.columns import Field, find_columns
-from scheduler.scripts.errors import HeaderMissing, ScriptRefused, ScriptTooLarge, ScriptUnreadable
+from scheduler.scripts.errors import HeaderMissing, ScriptTooLarge, ScriptUnreadable
 from scheduler.scripts.model import ReadOptions, Rejection, ScriptDocument
 from scheduler.scripts.rows import MAX_COLUMNS, Rows
 from scheduler.scripts.sheet import HEADER_WITHIN, header_at, no_header
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.timecode import FrameRateInvalid, parse_frame_rate, shown_rate
+from scheduler.scripts.xlsx_parts import elements, forget, merged_over_rows
 from scheduler.scripts.xmlsafe import parse_xml
 
 MAX_ROWS = 1_048_576
@@ -40,9 +40,6 @@ _DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *rang
 """Built-in number formats that show a date or a time."""
 _NOT_SHOWN = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
 _DATE_LETTER = re.compile(r"[ymdhs]", re.IGNORECASE)
-_MERGED = re.compile(
-    rb"<(?:\w{1,20}:)?mergeCell\s[^<>]*?ref\s*=\s*[\"']([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})[\"']"
-)
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _GENERIC = re.compile(
     r"(?:sheet|tabelle|feuil|hoja|foglio|planilha|blad|arkusz|лист|工作表|シート|시트)\s*\d*", re.IGNORECASE
@@ -77,7 +74,8 @@ class XlsxReader:
             for sheet in chosen:
                 generic = len(chosen) == 1 and _GENERIC.fullmatch(sheet.name.strip()) is not None
                 rows.begin(sheet.name, sheet.head, sheet.header, title="" if generic else sheet.name)
-                _read_sheet(book, sheet, rows)
+                with held_back():
+                    _read_sheet(book, sheet, rows)
         return rows.document(self.name, [])
 
 
@@ -153,12 +151,12 @@ class _Book:
             datetime(1904, 1, 1) if is_1904 else datetime(1899, 12, 30),
         )
 
-    def rows(self, sheet: _Sheet, data: bytes, max_chars: int) -> Iterator[_Row]:
+    def rows(self, sheet: _Sheet, max_chars: int) -> Iterator[_Row]:
         """Yield the rows of a sheet that hold a value. Raises ScriptError."""
         file = self.archive.name
         row: _Row | None = None
         number = count = chars = 0
-        for element in _elements(data, file, sheet.part, ("row", "c")):
+        for element in elements(self.archive, sheet.part, ("row", "c")):
             is_row = element.tag[-3:] == "row"
             if row is None:  # the first cell of a row, or a row without cells
                 parent = element.getparent()
@@ -171,7 +169,7 @@ class _Book:
                 if row.cells or row.faults:
                     yield row
                 row = None
-                _forget(element)
+                forget(element)
                 continue
             count += 1
             if count > _MAX_CELLS_A_ROW:
@@ -300,7 +298,7 @@ def _no_header(rows: Rows, sheet: _Sheet) -> HeaderMissing:
 def _head(book: _Book, sheet: _Sheet, depth: int, options: ReadOptions) -> list[list[str]]:
     """Return the first rows of a sheet, empty ones in their place."""
     head: list[list[str]] = []
-    for row in book.rows(sheet, book.archive.read(sheet.part), options.max_file_bytes):
+    for row in book.rows(sheet, options.max_file_bytes):
         if row.number > depth:
             break
         head.extend([] for _ in range(row.number - 1 - len(head)))
@@ -328,12 +326,11 @@ def _with_own_rate(book: _Book, rows: Rows) -> ReadOptions:
 
 
 def _read_sheet(book: _Book, sheet: _Sheet, rows: Rows) -> None:
-    data = book.archive.read(sheet.part)
-    merged = _merged(data)
+    merged = _merged(book, sheet)
     repeated = {rows.columns[name] for name in _REPEATED if name in rows.columns}
     active: dict[int, tuple[int, str]] = {}
     hidden: list[int] = []
-    for row in book.rows(sheet, data, rows.options.max_file_bytes):
+    for row in book.rows(sheet, rows.options.max_file_bytes):
         if row.number <= sheet.header + 1:
             continue
         for at, (last, value) in active.items():
@@ -350,14 +347,11 @@ def _read_sheet(book: _Book, sheet: _Sheet, rows: Rows) -> None:
         rows.notices.append(Rejection(f"{sheet.name}, row {hidden[0]}", f"{count} read like the others"))
 
 
-def _merged(data: bytes) -> dict[int, list[tuple[int, int]]]:
+def _merged(book: _Book, sheet: _Sheet) -> dict[int, list[tuple[int, int]]]:
     """Return first row → (column, last row) of the cells that are merged over several rows."""
-    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for match in _MERGED.finditer(data):
-        at, first, last = _column_index(match[1].decode()), int(match[2]), int(match[4])
-        if last > first and at < MAX_COLUMNS:
-            found[first].append((at, last))
-    return found
+    found = merged_over_rows(book.archive, sheet.part)
+    columns = {row: [(_column_index(letters), last) for letters, last in cells] for row, cells in found.items()}
+    return {row: [(at, last) for at, last in cells if at < MAX_COLUMNS] for row, cells in columns.items()}
 
 
 def _relations(archive: Archive, part: str, folder: str) -> dict[str, tuple[str, str]]:
@@ -383,9 +377,9 @@ def _sheets(root: etree._Element, links: dict[str, tuple[str, str]]) -> Iterator
 
 
 def _strings(archive: Archive, part: str) -> Iterator[str]:
-    for element in _elements(archive.read(part), archive.name, part, ("si",)):
+    for element in elements(archive, part, ("si",)):
         yield _plain(element)
-        _forget(element)
+        forget(element)
 
 
 def _time_styles(root: etree._Element) -> frozenset[int]:
@@ -400,26 +394,6 @@ def _time_styles(root: etree._Element) -> frozenset[int]:
         if number in _DATE_FORMATS if code is None else _DATE_LETTER.search(_NOT_SHOWN.sub("", code.split(";")[0])):
             found.add(at)
     return frozenset(found)
-
-
-def _elements(data: bytes, file: str, part: str, tags: Sequence[str]) -> Iterator[etree._Element]:
-    """Yield the elements of some names as each is read; nothing is expanded or fetched. Raises ScriptError."""
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise ScriptRefused(file, part, "declares a document type, which no workbook has")
-    try:
-        events = etree.iterparse(
-            io.BytesIO(data),
-            events=("end",),
-            tag=[f"{{*}}{tag}" for tag in tags],
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-        )
-        for _, element in events:
-            yield element
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise ScriptUnreadable(file, part, f"is not XML: {error}; save the workbook again") from error
 
 
 def _plain(element: etree._Element) -> str:
@@ -444,11 +418,3 @@ def _local(element: etree._Element) -> str:
 def _number(text: str | None) -> int | None:
     text = (text or "").strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
-
-
-def _forget(element: etree._Element) -> None:
-    """Free an element that was read, and those before it."""
-    element.clear()
-    parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]

@@ -81,6 +81,38 @@ def test_text_of_every_kind_survives(conn: sa.Connection, voice: int) -> None:
     assert (rows[-1].in_ms, rows[-1].out_ms, rows[0].in_ms) == (10, 20, None)
 
 
+def test_values_reach_every_column_as_they_are(conn: sa.Connection, voice: int) -> None:
+    """Tabs, line ends and backslashes divide and escape the rows on their way to the database."""
+    odd = "a\tb\nc\\d\re\\N\\.\v\f\b é"
+    line = dataclasses.replace(
+        make_line(voice, odd, odd), character=odd, spoken=f"{odd}!", language="zh\\t", kind="a\\b", direction={odd: odd}
+    )
+    plan = dataclasses.replace(make_plan(voice, TEXTS), sections=(PlannedSection("s", "chapter", "T", (line,)),))
+    import_script(conn, plan)
+    row = conn.execute(sa.text("SELECT * FROM line")).mappings().one()
+    for name in ("key", "kind", "character", "text", "spoken", "language", "direction", "seed", "digest", "engine"):
+        assert row[name] == getattr(line, name)
+    assert (row["voice_id"], row["state"], row["in_ms"], row["out_ms"], row["take_id"]) == (
+        voice,
+        "pending",
+        *[None] * 3,
+    )
+
+
+def test_a_section_of_more_lines_than_are_sent_at_once(conn: sa.Connection, voice: int) -> None:
+    texts = [f"Line {number}." for number in range(1203)]
+    import_script(conn, make_plan(voice, [texts]))
+    rows = conn.execute(sa.text("SELECT position, text FROM line ORDER BY id")).all()
+    assert [(row.position, row.text) for row in rows] == list(enumerate(texts))
+
+
+def test_the_planner_is_left_as_it_was(conn: sa.Connection, voice: int) -> None:
+    """Foreign keys are looked up through indexes during the copy only."""
+    conn.execute(sa.text("SELECT set_config('enable_seqscan', 'on', true)"))
+    import_script(conn, make_plan(voice, TEXTS))
+    assert conn.execute(sa.text("SHOW enable_seqscan")).scalar_one() == "on"
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

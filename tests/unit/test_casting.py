@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from script_samples import draft_voices, voice
 
-from scheduler.casting import Casting, cast, roles_of, speaks
+from scheduler.casting import Casting, Role, cast, roles_of, speaks
 from scheduler.errors import CharacterUnknown, ConsentMissing, NobodySpeaks, VoiceUnknown
 from scheduler.scripts.model import ScriptDocument, ScriptLine, ScriptSection
 
@@ -23,6 +23,15 @@ def document(*lines: tuple[str, str] | ScriptLine) -> ScriptDocument:
 
 def chosen(casting: Casting) -> dict[str, str]:
     return {character: voice.name for (character, _), voice in casting.voices.items()}
+
+
+def test_roles_are_counted_over_all_spellings_in_order_of_appearance() -> None:
+    script = document(("Mara", "fr"), ("", "en"), ("MARA", "en"), ("Tom", "en"), (" mara ", "fr"), ("Mara", "de"))
+    assert roles_of(script) == (
+        Role("Mara", ("fr", "en", "de"), 4),
+        Role("narrator", ("en",), 1),
+        Role("Tom", ("en",), 1),
+    )
 
 
 def test_characters_get_distinct_voices_in_order_of_appearance() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from typing import Any
@@ -61,6 +62,9 @@ def test_digests_do_not_change_between_releases() -> None:
     voice = digest.voice_digest("draft-narrator", 1, "draft", "1", {"pitch": 50})
     assert voice == "1afae59725332484c49c58def1cda800ef1dff12e695402389e2a659da65cd13"
     assert digest.seed_for("the-fables", "s1", "s1.1") == 5756077901539175079
+    assert digest.seed_for("book", "Mara", "Yes.", "2") == 4571863381182140829
+    line = digest.line_digest("Hello.", "en-GB", "v" * 64, {"emotion": "sad", "rate": 0.9}, "draft", "1", 7)
+    assert line == "dd94ebd6228aa430584ce49b3d9d2ce87f96db8c5f36947ab0c9d1e0b50a1c6b"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, b"bytes", {1: "a"}, {"a": {2}}, object()])
@@ -108,6 +112,28 @@ def test_an_integral_rate_is_the_same_however_it_was_written() -> None:
 def test_seeds(one: list[str], other: list[str]) -> None:
     assert 0 <= digest.seed_for(*one) < 2**63
     assert (digest.seed_for(*one) == digest.seed_for(*other)) == (one == other)
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(), st.text() | st.floats(-2, 2)), st.text(), st.integers(0, 2**63))
+def test_lines_of_one_voice_spelled_together_digest_as_one_by_one(
+    spoken: str, language: str, direction: dict[str, Any], engine: str, seed: int
+) -> None:
+    """The spelling put together of parts is the one that ``canonical`` gives to the whole."""
+    whole = digest.digest(["line", spoken, language, "v", direction, engine, "1\x00é", seed])
+    assert digest.line_digest(spoken, language, "v", direction, engine, "1\x00é", seed) == whole
+    assert digest.line_digests(language, "v", engine, "1\x00é")(spoken, direction, seed) == whole
+
+
+@given(NAMES, NAMES)
+def test_seeds_of_names_that_begin_alike_are_those_of_all_the_names(first: list[str], rest: list[str]) -> None:
+    raw = hashlib.sha256(digest.canonical(["seed", *first, *rest])).digest()
+    assert digest.seeds_for(*first)(*rest) == digest.seed_for(*first, *rest) == int.from_bytes(raw[:8], "big") >> 1
+
+
+def test_half_a_surrogate_pair_digests() -> None:
+    assert digest.line_digest("\ud83d", "en", "v", {}, "e", "1", 1) == digest.digest(
+        ["line", "\ud83d", "en", "v", {}, "e", "1", 1]
+    )
 
 
 TRACK: dict[str, Any] = {"takes": [("a.flac", 300, "v@1"), ("b.flac", 0, "v@1")], "title": "T", "profile": "acx"}

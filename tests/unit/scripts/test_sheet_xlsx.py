@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -13,10 +14,12 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
+from scheduler.scripts.archive import MAX_ENTRY_BYTES, Archive
 from scheduler.scripts.errors import HeaderMissing, ScriptError, ScriptRefused, ScriptTooLarge, ScriptUnreadable
 from scheduler.scripts.model import ReadOptions, ScriptDocument
 from scheduler.scripts.source import ScriptSource
 from scheduler.scripts.xlsx import XlsxReader, column_letters
+from scheduler.scripts.xlsx_parts import elements, forget
 
 FPS_25 = Fraction(25)
 HEADER = ["Cue", "Character", "TC In", "TC Out", "Dialogue", "Shelf"]
@@ -314,6 +317,78 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", {"S": [HEADER, *ROWS]})
     with pytest.raises(ScriptTooLarge, match="sheet1"):
         read(repacked(path, {SHEET1: lambda data: data + b" " * 20_000_000}), frame_rate=FPS_25)
+
+
+def test_a_sheet_larger_than_other_parts_may_be_is_read(tmp_path: Path) -> None:
+    """A part of an archive may have 24 MiB; a sheet is read row by row and may have ten times as much."""
+    head = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    cell = b'<c r="%s%d" t="inlineStr"><is><t>%s</t></is></c>'
+    luck = random.Random(4)
+    texts = [b"Dialogue", *(luck.randbytes(900).hex().encode() for _ in range(14_000))]
+    cells = (cell % (b"A", n, b"C%d" % n) + cell % (b"B", n, text) for n, text in enumerate(texts, 1))
+    rows = [b'<row r="%d">%s</row>' % (n, both) for n, both in enumerate(cells, 1)]
+    data = head + b"".join(rows) + b"</sheetData></worksheet>"
+    assert len(data) > MAX_ENTRY_BYTES
+    path = repacked(workbook(tmp_path / "a.xlsx", {"S": [HEADER]}), {SHEET1: lambda _: data})
+    tracemalloc.start()
+    try:
+        document = read(path, max_line_chars=5000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert document.line_count == 14_000
+    assert peak < 2.5 * sum(len(line.text) for section in document.sections for line in section.lines)
+
+
+def test_a_sheet_past_its_own_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"S": [HEADER, *ROWS]})
+    monkeypatch.setattr("scheduler.scripts.xlsx_parts.MAX_PART_BYTES", 500)
+    with pytest.raises(ScriptTooLarge, match=r"sheet1\.xml: unpacks to .* divide it"):
+        read(path, frame_rate=FPS_25)
+
+
+def test_what_is_unpacked_in_passes_is_bounded_in_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"S": [HEADER, *ROWS]})
+    monkeypatch.setattr("scheduler.scripts.archive.MAX_STREAMED_BYTES", 2000)
+    with pytest.raises(ScriptTooLarge, match="are read of one archive"):
+        read(path, frame_rate=FPS_25)
+
+
+@pytest.mark.parametrize("junk", [b"<x/>", b"<!-- -->", b"<row><x/>", b"<x><x/></x>"])
+def test_what_is_no_row_does_not_pile_up_in_memory(
+    junk: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"S": [HEADER, *ROWS]})
+    repacked(path, {SHEET1: lambda data: data.replace(b"</sheetData>", junk * 40_000 + b"</sheetData>")})
+    monkeypatch.setattr("scheduler.scripts.archive._BLOCK_BYTES", 1024)
+    monkeypatch.setattr("scheduler.scripts.xlsx_parts.MAX_ENTRY_BYTES", 100_000)
+    with pytest.raises((ScriptTooLarge, ScriptUnreadable), match=r"beside its rows|not XML"):
+        read(path, frame_rate=FPS_25)
+
+
+def test_rows_anywhere_free_what_stands_before_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"S": [HEADER, *ROWS]})
+    junk = b"<x><row/></x>" * 40_000
+    repacked(path, {SHEET1: lambda data: data.replace(b"</sheetData>", b"</sheetData>" + junk)})
+    with Archive(ScriptSource.open(path)) as archive:
+        for element in elements(archive, SHEET1, ("row", "c")):
+            if element.tag.endswith("row"):
+                forget(element)
+        assert sum(1 for _ in element.getroottree().iter()) < 10
+
+
+def test_what_lies_across_two_blocks_is_seen_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows, merged cells and declarations, wherever a block of the unpacked sheet ends."""
+    rows = [HEADER, *ROWS, ["3", None, None, None, "Still me.", None]]
+    path = workbook(tmp_path / "a.xlsx", {"S": rows}, lambda book: book["S"].merge_cells("B3:B4"))
+    refused = workbook(tmp_path / "b.xlsx", {"S": rows})
+    repacked(refused, {SHEET1: lambda data: b'<!DOCTYPE x [<!ENTITY a "a">]>' + data})
+    for size in range(1, 60):
+        monkeypatch.setattr("scheduler.scripts.archive._BLOCK_BYTES", size)
+        lines = read(path, frame_rate=FPS_25).sections[0].lines
+        assert [(line.characters, line.text) for line in lines[1:]] == [(("TOM",), "No more."), (("TOM",), "Still me.")]
+        with pytest.raises(ScriptRefused, match="document type"):
+            read(refused, frame_rate=FPS_25)
 
 
 def test_what_is_no_workbook_says_so(tmp_path: Path) -> None:
