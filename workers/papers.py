@@ -149,6 +149,8 @@ def _manifest_line(line: SectionLine, offset: Mapping[str, Any] | None) -> Manif
         pause_ms=line.pause_ms,
         findings=line.findings,
         skipped=line.skipped,
+        in_ms=line.in_ms,
+        out_ms=line.out_ms,
     )
 
 

@@ -13,28 +13,16 @@ import typer
 from scheduler.cli.common import HomeOption, JsonOption, echo_json, echo_table, load_settings, span
 from scheduler.cli.exits import ExitCode
 from scheduler.cli.options import (
-    AuthorOption,
-    CastingOption,
-    CastOption,
-    EncodingOption,
     EngineOption,
-    FormatsOption,
-    FramesOption,
-    IncludeOption,
-    LanguageOption,
-    MapOption,
+    Making,
     OutOption,
-    PriorityOption,
     ProfileOption,
-    RejectsOption,
-    ReviewOption,
+    Reading,
     ScriptArgument,
-    ScriptFormatOption,
     SlugOption,
-    StrictOption,
-    TablesOption,
     TitleOption,
-    VoiceOption,
+    Voices,
+    grouped,
     make_order,
 )
 
@@ -43,35 +31,22 @@ if TYPE_CHECKING:
     from scheduler.local.render import Outcome
     from scheduler.local.watch import View
 
-_FORMATS = "m4b,mp3,flac,vtt"
+
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
+@grouped
 def render(
     file: ScriptArgument,
+    *,
     out: OutOption = None,
     engine: EngineOption = None,
-    voice: VoiceOption = None,
-    cast: CastOption = None,
-    casting: CastingOption = None,
-    profile: ProfileOption = "audiobook",
-    formats: FormatsOption = _FORMATS,
-    script_format: ScriptFormatOption = None,
-    language: LanguageOption = None,
-    encoding: EncodingOption = None,
-    tables: TablesOption = "skip",
-    include: IncludeOption = None,
-    fps: FramesOption = None,
-    mapping: MapOption = None,
-    strict: StrictOption = False,
-    rejects: RejectsOption = None,
-    review: ReviewOption = False,
-    title: TitleOption = None,
-    author: AuthorOption = None,
-    slug: SlugOption = None,
-    priority: PriorityOption = 50,
+    voices: Voices,
+    making: Making,
+    reading: Reading,
     home: HomeOption = None,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Render a script to mastered, watermarked audio, on this machine or on the farm that BROKER_URL names.
 
@@ -81,69 +56,39 @@ def render(
 
     Example: voicefarm render book.epub -o out --cast FOX=draft-2
     """
+    from scheduler.local.asrecorded import with_script
     from scheduler.local.render import render as run
 
-    order = make_order(
-        file,
-        out,
-        engine,
-        voice,
-        cast,
-        casting,
-        profile,
-        formats,
-        script_format,
-        language,
-        encoding,
-        tables,
-        include,
-        fps,
-        mapping,
-        strict,
-        rejects,
-        review,
-        title,
-        author,
-        slug,
-        priority,
-    )
+    order = make_order(file, reading, voices, making, out=out, engine=engine)
     settings = load_settings(home, log_file="render.log")
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        outcome = run(settings, order, _view(quiet, as_json), say=_say if not (quiet or as_json) else _say_nothing)
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; the same command continues where it was", err=True)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    say = _say if not (quiet or as_json) else _say_nothing
+    outcome = until_interrupted(lambda: with_script(run(settings, order, view_of(quiet, as_json), say=say), say))
     if as_json:
         echo_json(outcome.as_json())
     else:
-        _tell(outcome)
+        tell_outcome(outcome)
     raise typer.Exit(ExitCode.OK if outcome.complete else ExitCode.INCOMPLETE)
 
 
+def until_interrupted(work: Callable[[], Outcome]) -> Outcome:
+    """What ``work`` returns; exits with a word when somebody stops it."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return work()
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the same command continues where it was", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+@grouped
 def submit(
     file: ScriptArgument,
+    *,
     out: OutOption = None,
     engine: EngineOption = None,
-    voice: VoiceOption = None,
-    cast: CastOption = None,
-    casting: CastingOption = None,
-    profile: ProfileOption = "audiobook",
-    formats: FormatsOption = _FORMATS,
-    script_format: ScriptFormatOption = None,
-    language: LanguageOption = None,
-    encoding: EncodingOption = None,
-    tables: TablesOption = "skip",
-    include: IncludeOption = None,
-    fps: FramesOption = None,
-    mapping: MapOption = None,
-    strict: StrictOption = False,
-    rejects: RejectsOption = None,
-    review: ReviewOption = False,
-    title: TitleOption = None,
-    author: AuthorOption = None,
-    slug: SlugOption = None,
-    priority: PriorityOption = 50,
+    voices: Voices,
+    making: Making,
+    reading: Reading,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -154,30 +99,7 @@ def submit(
     from scheduler.local.order import profile_notice
     from scheduler.local.render import submit as run
 
-    order = make_order(
-        file,
-        out,
-        engine,
-        voice,
-        cast,
-        casting,
-        profile,
-        formats,
-        script_format,
-        language,
-        encoding,
-        tables,
-        include,
-        fps,
-        mapping,
-        strict,
-        rejects,
-        review,
-        title,
-        author,
-        slug,
-        priority,
-    )
+    order = make_order(file, reading, voices, making, out=out, engine=engine)
     notice = profile_notice(order)
     plan, result = run(load_settings(home), order, say=_say)
     if as_json:
@@ -192,21 +114,14 @@ def submit(
     )
 
 
+@grouped
 def plan(
     file: ScriptArgument,
+    *,
     engine: EngineOption = None,
-    voice: VoiceOption = None,
-    cast: CastOption = None,
-    casting: CastingOption = None,
+    voices: Voices,
+    reading: Reading,
     profile: ProfileOption = "audiobook",
-    script_format: ScriptFormatOption = None,
-    language: LanguageOption = None,
-    encoding: EncodingOption = None,
-    tables: TablesOption = "skip",
-    include: IncludeOption = None,
-    fps: FramesOption = None,
-    mapping: MapOption = None,
-    strict: StrictOption = False,
     title: TitleOption = None,
     slug: SlugOption = None,
     home: HomeOption = None,
@@ -220,30 +135,8 @@ def plan(
     """
     from scheduler.local.render import dry_run
 
-    order = make_order(
-        file,
-        None,
-        engine,
-        voice,
-        cast,
-        casting,
-        profile,
-        _FORMATS,
-        script_format,
-        language,
-        encoding,
-        tables,
-        include,
-        fps,
-        mapping,
-        strict,
-        None,
-        False,
-        title,
-        None,
-        slug,
-        50,
-    )
+    making = Making(profile=profile, title=title, slug=slug)
+    order = make_order(file, reading, voices, making, engine=engine)
     found = dry_run(load_settings(home), order)
     if as_json:
         echo_json(found)
@@ -293,7 +186,7 @@ def _say_nothing(text: str) -> None:
     return None
 
 
-def _view(quiet: bool, as_json: bool) -> Callable[[], View]:
+def view_of(quiet: bool, as_json: bool) -> Callable[[], View]:
     """How progress is shown: a bar on a terminal, a line every few seconds elsewhere, nothing when asked."""
     from rich.console import Console
 
@@ -310,7 +203,7 @@ def _counts(result: ImportResult) -> dict[str, object]:
     return {"lines": result.lines, "reused": result.reused, "resumed": result.resumed}
 
 
-def _tell(outcome: Outcome) -> None:
+def tell_outcome(outcome: Outcome) -> None:
     """What was made, where it is, and what is left to do."""
     from db.states import LineState
     from scheduler.local.render import report_of

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,22 +22,19 @@ from scheduler.cli.common import (
 from scheduler.cli.exits import ExitCode
 from scheduler.cli.options import (
     AuthorOption,
-    CastingOption,
-    CastOption,
-    EncodingOption,
-    FramesOption,
-    IncludeOption,
-    LanguageOption,
-    MapOption,
-    ScriptFormatOption,
-    StrictOption,
-    TablesOption,
+    Reading,
+    RejectsOption,
     TitleOption,
-    VoiceOption,
+    Voices,
+    grouped,
+    make_order,
+    parse_formats,
 )
+from scheduler.cli.render import QuietOption, tell_outcome, until_interrupted, view_of
 
 if TYPE_CHECKING:
     from db.records import ImportResult
+    from db.settings import Settings
     from scheduler.diffing import LineDiff
     from scheduler.local.update import Changes, Proposal
 
@@ -75,34 +74,31 @@ VersionOption = Annotated[
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change and what it costs; do nothing.")]
 
 
+@grouped
 def update(
     name: NameArgument,
+    *,
     file: NewScriptArgument = None,
     dry_run: DryRunOption = False,
     recast: RecastOption = None,
     voice_version: VersionOption = None,
-    voice: VoiceOption = None,
-    cast: CastOption = None,
-    casting: CastingOption = None,
+    voices: Voices,
+    reading: Reading,
     out: OutOption = None,
     profile: ProfileOption = None,
     formats: FormatsOption = None,
+    rejects: RejectsOption = None,
     review: ReviewOption = None,
-    script_format: ScriptFormatOption = None,
-    language: LanguageOption = None,
-    encoding: EncodingOption = None,
-    tables: TablesOption = "skip",
-    include: IncludeOption = None,
-    fps: FramesOption = None,
-    mapping: MapOption = None,
-    strict: StrictOption = False,
     title: TitleOption = None,
     author: AuthorOption = None,
     priority: PriorityOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Make a new revision of a production: a changed script, another casting, newer voices. Only what changed renders.
+    """Make a new revision of a production: a changed script or lexicon, another casting, newer voices.
+
+    Only what changed renders. Without FILE the stored lines are taken, with the lexicon as it is now.
 
     Voices, profile, formats and place are those of the last job unless they are given. Locked lines keep their takes.
     On a machine without a farm the revision is rendered at once.
@@ -111,34 +107,20 @@ def update(
 
     Example: voicefarm update the-fables fables-v2.epub --dry-run
     """
-    from scheduler.local.order import Order, OrderError, parse_cast, parse_roles
-    from scheduler.local.update import Changes, follow, propose
-    from scheduler.local.watch import PlainView, SilentView
+    from scheduler.local.order import OrderError, parse_cast
+    from scheduler.local.update import Changes, propose
 
-    if file is None and (
-        script_format or language or encoding or include or fps or mapping or strict or tables != "skip"
-    ):
+    if file is None and (reading.is_said or rejects is not None):
         raise OrderError("--format, --language, --fps and the like say how a script is read: name the new FILE")
-    reading = Order(
-        source=file or Path(),
-        script_format=script_format,
-        language=language,
-        encoding=encoding,
-        tables=tables,
-        include_roles=parse_roles(include or []),
-        frame_rate=fps,
-        mapping=mapping,
-        strict=strict,
-    )
     changes = Changes(
-        reading=None if file is None else reading,
-        cast=parse_cast([*(recast or []), *(cast or [])]),
-        voice=voice,
-        casting=casting,
+        reading=None if file is None else replace(make_order(file, reading), rejects=rejects),
+        cast=parse_cast([*(recast or []), *(voices.cast or [])]),
+        voice=voices.voice,
+        casting=voices.casting,
         versions=tuple(voice_version or ()),
         out=out,
         profile=profile,
-        formats=None if formats is None else tuple(part.strip() for part in formats.split(",") if part.strip()),
+        formats=parse_formats(formats),
         review=review,
         title=title,
         author=author,
@@ -151,13 +133,29 @@ def update(
         _tell(proposal, None, as_json=as_json)
         return
     farm = settings.database_url is not None
-    proposal, result = _carry_out(name, changes, home, alone=not farm)
-    _tell(proposal, result, as_json=as_json)
+    proposal, result, left_out = _carry_out(name, changes, home, alone=not farm)
+    if left_out:
+        typer.echo(left_out, err=True)
     if farm:
-        return
-    view = SilentView() if as_json else PlainView(lambda text: typer.echo(text, err=True))
-    if not follow(settings, proposal, result.job_id, view):
-        typer.echo(f"not everything was made; `voicefarm status {name}` has the reasons", err=True)
+        _tell(proposal, result, as_json=as_json)
+    else:
+        _render(settings, proposal, result, as_json=as_json, quiet=quiet)
+
+
+def _render(settings: Settings, proposal: Proposal, result: ImportResult, *, as_json: bool, quiet: bool) -> None:
+    """Render what was stored here and now, and say what was made."""
+    from scheduler.local.asrecorded import with_script
+    from scheduler.local.following import follow
+
+    if not as_json:
+        _tell_changes(proposal)
+    say = partial(typer.echo, err=True)
+    outcome = until_interrupted(lambda: with_script(follow(settings, proposal, result, view_of(quiet, as_json)), say))
+    if as_json:
+        echo_json({**_values(proposal, result), "outcome": outcome.as_json()})
+    else:
+        tell_outcome(outcome)
+    if not outcome.complete:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
@@ -166,10 +164,11 @@ def add_to(app: typer.Typer) -> None:
     app.command()(update)
 
 
-def _carry_out(name: str, changes: Changes, home: Path | None, *, alone: bool) -> tuple[Proposal, ImportResult]:
+def _carry_out(name: str, changes: Changes, home: Path | None, *, alone: bool) -> tuple[Proposal, ImportResult, str]:
     from db.locks import lock_title
     from db.store import Store
-    from scheduler.local.update import carry_out, one_engine, propose
+    from scheduler.local.following import one_engine
+    from scheduler.local.update import carry_out, note_left_out, propose
 
     store = Store(load_settings(home).resolved_store_url)
     with transaction(home) as conn:
@@ -177,14 +176,31 @@ def _carry_out(name: str, changes: Changes, home: Path | None, *, alone: bool) -
         proposal = propose(conn, name, changes, store)
         if alone:
             one_engine(proposal)
-        return proposal, carry_out(conn, proposal)
+        left_out = note_left_out(proposal)
+        return proposal, carry_out(conn, proposal), left_out
 
 
 def _tell(proposal: Proposal, result: ImportResult | None, *, as_json: bool) -> None:
     if as_json:
-        done = {} if result is None else {"job_id": result.job_id, "reused": result.reused, "resumed": result.resumed}
-        echo_json({"dry_run": result is None, **proposal.as_json(), **done})
+        echo_json(_values(proposal, result))
         return
+    _tell_changes(proposal)
+    if result is None:
+        typer.echo("nothing was changed; without --dry-run it is done")
+    elif result.resumed:
+        typer.echo(f"nothing is different: job {result.job_id} goes on")
+    else:
+        slug = proposal.plan.slug
+        typer.echo(f"job {result.job_id} is stored; `voicefarm status {slug}` shows how far it is")
+
+
+def _values(proposal: Proposal, result: ImportResult | None) -> dict[str, Any]:
+    done = {} if result is None else {"job_id": result.job_id, "reused": result.reused, "resumed": result.resumed}
+    return {"dry_run": result is None, **proposal.as_json(), **done}
+
+
+def _tell_changes(proposal: Proposal) -> None:
+    """Every line that is not kept, and what the revision costs."""
     found = proposal.comparison.diff
     shown = [entry for entry in found.lines if entry.status != "kept" or entry.locked]
     if shown:
@@ -211,13 +227,6 @@ def _tell(proposal: Proposal, result: ImportResult | None, *, as_json: bool) -> 
         f"to render: {len(proposal.to_render)} lines, about {span(length)} of audio; "
         f"tracks to make again: {len(proposal.sections_again)} of {len(proposal.plan.sections)}"
     )
-    if result is None:
-        typer.echo("nothing was changed; without --dry-run it is done")
-    elif result.resumed:
-        typer.echo(f"nothing is different: job {result.job_id} goes on")
-    else:
-        slug = proposal.plan.slug
-        typer.echo(f"job {result.job_id} is stored; `voicefarm status {slug}` shows how far it is")
 
 
 def _cells(entry: LineDiff, wanted: set[str]) -> tuple[object, ...]:

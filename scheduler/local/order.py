@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PRIORITY = 50
 DEFAULT_ENGINE = "draft"
+DEFAULT_FORMATS = ("m4b", "mp3", "flac", "vtt")
 
 
 class OrderError(SchedulerError):
@@ -60,15 +61,16 @@ class Order:
     casting: Path | None = None
     """A casting file, such as a series' bible; ``cast`` and ``voice`` win over it."""
     profile: str = "audiobook"
-    formats: tuple[str, ...] = ("m4b", "mp3", "flac", "vtt")
+    formats: tuple[str, ...] | None = None
+    """None is DEFAULT_FORMATS."""
     out: str | None = None
     """Folder or URL; None is '<name>-audio' in the working directory."""
     script_format: str | None = None
     language: str | None = None
     encoding: str | None = None
     """Of a text file; None finds it."""
-    tables: str = "skip"
-    """skip or read."""
+    tables: str | None = None
+    """skip or read; None is skip."""
     include_roles: frozenset[str] = frozenset()
     """Parts of a book read although they are left out by default."""
     script_kind: str | None = None
@@ -106,10 +108,11 @@ def check(order: Order) -> None:
     get_profile(order.profile)
     if order.engine is not None and order.engine not in ENGINE_NAMES:
         raise EngineUnknown(order.engine, ENGINE_NAMES)
-    unknown = sorted(set(order.formats) - set(get_args(Format)))
-    if unknown or not order.formats:
+    formats = DEFAULT_FORMATS if order.formats is None else order.formats
+    unknown = sorted(set(formats) - set(get_args(Format)))
+    if unknown or not formats:
         raise OrderError(f"--formats {', '.join(unknown) or 'none'}: choose from {', '.join(get_args(Format))}")
-    if order.tables not in ("skip", "read"):
+    if order.tables not in (None, "skip", "read"):
         raise OrderError(f"--tables {order.tables!r}: choose skip or read")
     if order.slug is not None and order.slug != slug_of(order.slug):
         raise OrderError(f"--slug {order.slug!r} is not made of a-z, 0-9 and single hyphens")
@@ -215,7 +218,12 @@ def plan(
     overrides = {**written.overrides(roles), **order.cast}
     casting = cast(document, voices, narrator=narrator, overrides=overrides)
     options = JobOptions.model_validate(
-        {"formats": order.formats, "review": order.review, "year": document.year, "cover": _keep_cover(document, store)}
+        {
+            "formats": DEFAULT_FORMATS if order.formats is None else order.formats,
+            "review": order.review,
+            "year": document.year,
+            "cover": _keep_cover(document, store),
+        }
     )
     return make_plan(
         document,

@@ -1,9 +1,11 @@
-"""Gives the stored lines of a production other voices, or other versions of those that they have."""
+"""Plans the stored lines of a production again: with other voices, other versions of them, the lexicon as it is now."""
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scheduler.local.order import OrderError
@@ -13,11 +15,17 @@ if TYPE_CHECKING:
 
     from db.queries.history import StoredLine, StoredScript
     from db.records import ImportPlan, VoiceRecord
+    from scheduler.lexicon import Lexicon
     from scheduler.local.order import Order
+
+_READING = re.compile(r"(?<!\\)\{([^{}|]*)\|[^{}|]*\}")
+"""An inline reading: the script's own, or one that the lexicon put there."""
+_MOST_READINGS = 10
+"""Readings in one line up to which each choice of them is tried; beyond, only all of them or none."""
 
 
 class Recast:
-    """Gives stored lines other voices."""
+    """Gives stored lines other voices, and the readings that the lexicon has now."""
 
     def __init__(
         self,
@@ -25,10 +33,15 @@ class Recast:
         told: Mapping[str, str],
         versions: Mapping[str, str],
         voices: Sequence[VoiceRecord],
+        lexicon: Lexicon,
     ) -> None:
         from scheduler.casting import same_name
         from scheduler.errors import CharacterUnknown
 
+        self._slug = stored.production.slug
+        self._lines = stored.lines
+        self._lexicon = lexicon
+        self._said = said_of(stored)
         self._by_name = {name: voice for voice in reversed(voices) for name in (voice.name, voice.label)}
         self._told = {same_name(name): voice for name, voice in told.items()}
         self._versions = versions
@@ -37,21 +50,39 @@ class Recast:
             if same_name(name) not in people and same_name(name).rpartition(":")[0] not in people:
                 raise CharacterUnknown(name, tuple(people.values()))
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Keys of lines whose readings stay as they are: nobody can tell which of them are the script's own."""
+        return tuple(line.key for line in self._lines if self._said.get(line.line_id, "") is None)
+
     def line(self, line: StoredLine) -> dict[str, Any]:
         """Values of the planned line. Raises VoiceUnknown, NobodySpeaks, ConsentMissing."""
         values = {
             name: getattr(line, name)
-            for name in ("key", "kind", "character", "text", "spoken", "language", "pause_ms", "in_ms", "out_ms")
+            for name in ("key", "kind", "character", "text", "language", "pause_ms", "in_ms", "out_ms")
         }
         values |= {"direction": line.direction, "seed": line.seed}
         voice = self._voice(line)
-        if voice is None or voice.label == line.voice:
-            return values | {"voice_id": line.voice_id, "engine": line.engine, "digest": line.digest}
-        return values | {"voice_id": voice.id, "engine": voice.engine, "digest": _digest(line, voice)}
+        name = line.voice.rpartition("@")[0] if voice is None else voice.name
+        spoken = self._spoken(line, name)
+        if spoken == line.spoken and (voice is None or voice.label == line.voice):
+            kept = {"voice_id": line.voice_id, "engine": line.engine, "digest": line.digest}
+            return values | {"spoken": spoken} | kept
+        voice = voice or self._able(self._by_name[line.voice], line)
+        digest = _digest(line, spoken, voice)
+        return values | {"spoken": spoken, "voice_id": voice.id, "engine": voice.engine, "digest": digest}
+
+    def _spoken(self, line: StoredLine, voice: str) -> str:
+        from scheduler.lexicon import Speaking
+
+        said = self._said.get(line.line_id, line.spoken)
+        if said is None:
+            return line.spoken
+        return self._lexicon.applied(said, line.language, Speaking(self._slug, line.character, voice))
 
     def _voice(self, line: StoredLine) -> VoiceRecord | None:
-        from scheduler.casting import same_name, speaks
-        from scheduler.errors import ConsentMissing, NobodySpeaks, VoiceUnknown
+        from scheduler.casting import same_name
+        from scheduler.errors import VoiceUnknown
         from scheduler.scripts.languages import primary
 
         who = same_name(line.character)
@@ -63,6 +94,13 @@ class Recast:
         voice = self._by_name.get(name)
         if voice is None:
             raise VoiceUnknown(name, tuple(sorted({known.name for known in self._by_name.values()})))
+        return self._able(voice, line)
+
+    def _able(self, voice: VoiceRecord, line: StoredLine) -> VoiceRecord:
+        """The voice, if it can and may speak the line."""
+        from scheduler.casting import speaks
+        from scheduler.errors import ConsentMissing, NobodySpeaks
+
         if not speaks(voice, line.language):
             able = {known.name for known in self._by_name.values() if known.live and speaks(known, line.language)}
             raise NobodySpeaks(line.character, line.language, tuple(sorted(able)))
@@ -71,8 +109,45 @@ class Recast:
         return voice
 
 
+def said_of(stored: StoredScript) -> dict[int, str | None]:
+    """What lines said before the lexicon, by line id, where readings stand in them; None where that cannot be told.
+
+    It is not stored. But a line's seed was made of it, so each way of taking readings out is tried on the seed.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    found: dict[int, str | None] = {}
+    for line in stored.lines:
+        said: str | None = line.spoken
+        if _READING.search(line.spoken):
+            ways = _without_readings(line.spoken)
+            said = next((way for way in ways if _is_of(line, way, stored, seen[line.character, way] + 1)), None)
+            found[line.line_id] = said
+        if said is not None:
+            seen[line.character, said] += 1
+    return found
+
+
+def _is_of(line: StoredLine, said: str, stored: StoredScript, number: int) -> bool:
+    from db.digest import seed_for
+
+    return line.seed == seed_for(stored.production.slug, line.character, said, str(number))
+
+
+def _without_readings(spoken: str) -> Iterator[str]:
+    """A text with all its readings, with none, and with each choice of them between."""
+    yield spoken
+    yield _READING.sub(r"\1", spoken)
+    count = len(_READING.findall(spoken))
+    if not 1 < count <= _MOST_READINGS:
+        return
+    for kept in itertools.product((False, True), repeat=count):
+        if any(kept) and not all(kept):
+            keeps = iter(kept)
+            yield _READING.sub(lambda match: match[0] if next(keeps) else match[1], spoken)  # noqa: B023  used at once
+
+
 def plan_again(stored: StoredScript, order: Order, desk: Recast) -> ImportPlan:
-    """Plan the stored lines again, with the voices that ``desk`` gives them. Raises what ``Recast.line`` raises."""
+    """Plan the stored lines again as ``desk`` gives them. Raises what ``Recast.line`` raises."""
     from db.records import ImportPlan, PlannedLine, PlannedSection
     from scheduler.planning import plan_digest
     from scheduler.scripts.model import ScriptDocument
@@ -84,7 +159,8 @@ def plan_again(stored: StoredScript, order: Order, desk: Recast) -> ImportPlan:
         for section in stored.sections
     )
     production = stored.production
-    options = stored.options.model_copy(update={"formats": order.formats, "review": order.review})
+    formats = stored.options.formats if order.formats is None else order.formats
+    options = stored.options.model_copy(update={"formats": formats, "review": order.review})
     title, author = order.title or production.title, order.author or ""
     head = ScriptDocument(title, author, production.language, production.kind, stored.format, ())  # type: ignore[arg-type]  # as it was stored
     return ImportPlan(
@@ -105,11 +181,11 @@ def plan_again(stored: StoredScript, order: Order, desk: Recast) -> ImportPlan:
     )
 
 
-def _digest(line: StoredLine, voice: VoiceRecord) -> str:
+def _digest(line: StoredLine, spoken: str, voice: VoiceRecord) -> str:
     from db.digest import line_digest
 
     return line_digest(
-        line.spoken, line.language, voice.digest, dict(line.direction), voice.engine, voice.engine_version, line.seed
+        spoken, line.language, voice.digest, dict(line.direction), voice.engine, voice.engine_version, line.seed
     )
 
 

@@ -1,19 +1,19 @@
 """`voicefarm update` behind the command line: a new revision of a production, compared with the one before.
 
-A new script, another casting or newer versions of voices become a plan like any other; what the plan renders follows
-from digests alone. This file says beforehand what that will be, and gives locked lines and chosen takes back to the
-revision in the transaction that stores it.
+A new script, another casting, newer versions of voices or another lexicon become a plan like any other; what the plan
+renders follows from digests alone. This file says beforehand what that will be, and gives locked lines and chosen takes
+back to the revision in the transaction that stores it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduler.local import recasting
-from scheduler.local.order import Order, OrderError, check
+from scheduler.local.order import Order, OrderError, check, note_rejects
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from db.queries.history import StoredLine, StoredScript, StoredSection
     from db.queries.takes import LockedTake
     from db.records import ImportPlan, ImportResult, PlannedLine, PlannedSection, VoiceRecord
-    from db.settings import Settings
     from db.store import Store
     from scheduler.diffing import LineDiff, ScriptDiff
     from scheduler.estimates import Estimate
-    from scheduler.local.watch import View
     from scheduler.scripts.model import Rejection, ScriptDocument
 
 _SHOWN_CHARS = 60
@@ -79,8 +77,19 @@ class Proposal:
     sections_again: tuple[str, ...]
     """Titles of sections whose track is made again."""
     warnings: tuple[str, ...]
-    rejected: tuple[Rejection, ...]
-    notices: tuple[Rejection, ...]
+    order: Order
+    document: ScriptDocument | None
+    """The new script; None where the stored lines were taken."""
+
+    @property
+    def rejected(self) -> tuple[Rejection, ...]:
+        """Parts of the new script that could not be read."""
+        return () if self.document is None else self.document.rejected
+
+    @property
+    def notices(self) -> tuple[Rejection, ...]:
+        """Choices made while reading it."""
+        return () if self.document is None else self.document.notices
 
     def as_json(self) -> dict[str, Any]:
         """For scripts: every line that is not kept, and what it costs."""
@@ -124,8 +133,9 @@ def propose(conn: sa.Connection, slug: str, changes: Changes, store: Store | Non
     order = _order(stored, changes)
     check(order)
     document = None if changes.reading is None else _read(order)
+    doubtful: tuple[str, ...] = ()
     if document is None:
-        plan, voices = _from_stored(conn, stored, order, changes)
+        plan, voices, doubtful = _from_stored(conn, stored, order, changes)
     else:
         plan, voices = _from_script(conn, stored, order, document, changes, store)
     labels = {**{line.voice_id: line.voice for line in stored.lines}, **{voice.id: voice.label for voice in voices}}
@@ -143,9 +153,9 @@ def propose(conn: sa.Connection, slug: str, changes: Changes, store: Store | Non
         tuple(fresh),
         figures,
         _sections_again(stored, plan, comparison, takes.locks(conn, stored.production.id)),
-        _warnings(comparison),
-        () if document is None else document.rejected,
-        () if document is None else document.notices,
+        (*_warnings(comparison), *doubtful),
+        order,
+        document,
     )
 
 
@@ -210,28 +220,12 @@ def compare(conn: sa.Connection, stored: StoredScript, plan: ImportPlan, labels:
     return Comparison(found, held, renamed, tuple(key for key in locks if key not in kept and key not in held))
 
 
-def follow(settings: Settings, proposal: Proposal, job_id: int, view: View) -> bool:
-    """Render a stored update on this machine, where no farm is configured; whether everything was made.
+def note_left_out(proposal: Proposal) -> str:
+    """Write what the new script's reader left out into a report; a sentence for people, or ''.
 
-    Raises OrderError where its lines need more than the one engine that a process runs.
+    Raises ScriptUnreadable when the report cannot be written.
     """
-    from scheduler.local.farm import open_farm
-    from scheduler.local.watch import watch
-    from scheduler.progress import complete
-
-    with open_farm(settings, engine=one_engine(proposal)) as farm:
-        return complete(watch(farm.database, job_id, view))
-
-
-def one_engine(proposal: Proposal) -> str:
-    """The engine that renders a proposal on this machine. Raises OrderError for several."""
-    engines = sorted({line.engine for line in proposal.to_render or tuple(_lines(proposal.plan))})
-    if len(engines) > 1:
-        raise OrderError(
-            f"lines of engines {', '.join(engines)} are to be rendered, this machine runs one at a time: "
-            "set DATABASE_URL to a farm with a worker for each"
-        )
-    return engines[0]
+    return "" if proposal.document is None else note_rejects(proposal.order, proposal.document)
 
 
 # --- the order and the plan ---
@@ -304,15 +298,31 @@ def _from_script(
 
 def _from_stored(
     conn: sa.Connection, stored: StoredScript, order: Order, changes: Changes
-) -> tuple[ImportPlan, list[VoiceRecord]]:
-    """Plan the stored lines again, with other voices where that was asked for."""
+) -> tuple[ImportPlan, list[VoiceRecord], tuple[str, ...]]:
+    """Plan the stored lines again: with the lexicon as it is now, and other voices where that was asked for.
+
+    The third value is what a person should know about it.
+    """
+    from db.queries import lexicon
+    from scheduler.lexicon import Lexicon
+
     told = {**changes.cast, **({"narrator": changes.voice} if changes.voice else {})}
     if changes.casting is not None:
         raise OrderError("--casting goes with a new script; name the characters with --recast NAME=VOICE")
     versions = recasting.versions(conn, changes.versions, stored)
-    voices = recasting.voices(conn, {*told.values(), *versions.values()})
-    desk = recasting.Recast(stored, told, versions, voices)
-    return recasting.plan_again(stored, order, desk), voices
+    voices = recasting.voices(conn, {*told.values(), *versions.values(), *(line.voice for line in stored.lines)})
+    desk = recasting.Recast(stored, told, versions, voices, Lexicon(lexicon.list_entries(conn)))
+    return recasting.plan_again(stored, order, desk), voices, _undecided(desk.undecided)
+
+
+def _undecided(keys: Sequence[str]) -> tuple[str, ...]:
+    if not keys:
+        return ()
+    others = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+    return (
+        f"line {keys[0]}{others} keep the readings they have: which of them are the script's own is not known; "
+        "name the script FILE and the lexicon is put to use in them too",
+    )
 
 
 def _with_cover_named(plan: ImportPlan, cover: bytes) -> ImportPlan:

@@ -50,6 +50,9 @@ class ManifestLine:
     pause_ms: int = 0
     findings: tuple[Mapping[str, Any], ...] = ()
     skipped: bool = False
+    in_ms: int | None = None
+    """Where the script wants it to begin, for dubbing."""
+    out_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,7 @@ def _line(line: ManifestLine, sample_rate: int) -> dict[str, Any]:
         "start_ms": _ms(line.start_samples or 0, sample_rate) if placed else None,
         "duration_ms": _ms(line.samples or 0, sample_rate) if placed else None,
         "pause_ms": line.pause_ms,
+        **({} if line.in_ms is None else {"in_ms": line.in_ms, "out_ms": line.out_ms}),
     }
 
 

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from farm import wait_until
 
+from scheduler.scripts.dapt.findings import errors
+from scheduler.scripts.dapt.validate import validate
+
 CHAPTERS = 3
 PARAGRAPHS = 6
 
@@ -108,6 +111,30 @@ def test_made_then_reused_then_one_line_changed(desk: Desk) -> None:
     assert verdict["production"] == first["slug"]
     assert verdict["made_at"]
     assert verdict["score"] > verdict["threshold"]
+
+
+def test_a_dub_is_delivered_with_its_script_as_recorded(desk: Desk) -> None:
+    header = "cue,wer,was,tc\n"
+    rows = ["R1-1,ANNA,Guten Tag.,00:00:01:12", "R1-2,BEN,Nein.,00:00:04:00"]
+    (desk.folder / "map.yaml").write_text("columns: {id: cue, character: wer, text: was, in: tc}\n", encoding="utf-8")
+    (desk.folder / "dub.csv").write_text(header + "\n".join(rows), encoding="utf-8")
+    given = ("--map", "map.yaml", "--fps", "25", "--language", "de", "--kind", "dubbing")
+    first = desk.render(desk.folder / "dub.csv", *given, "--title", "Dub")
+    assert "dapt" in {file["kind"] for file in first["files"]}
+    again = [rows[0], rows[1].replace("Nein.", "Doch!"), "R1-3,ANNA,,00:00:06:00"]
+    (desk.folder / "v2.csv").write_text(header + "\n".join(again), encoding="utf-8")
+    said = desk.run("update", "dub", "v2.csv", *given, "--rejects", "left-out.csv")
+    assert "to render: 1 lines" in said
+    assert "is stored" not in said
+    assert "dapt" in said
+    assert "Dub: 2 lines, 1 tracks" in said
+    assert "row 4" in (desk.folder / "left-out.csv").read_text(encoding="utf-8-sig")
+    script = (desk.folder / "out" / "script.dapt.ttml").read_bytes()
+    assert errors(validate(script, "script.dapt.ttml")) == ()
+    text = script.decode("utf-8")
+    assert "Doch!" in text
+    assert 'begin="1.48s"' in text
+    assert "AI voice, " in text
 
 
 def test_killed_in_the_middle_it_continues(desk: Desk) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import sqlalchemy as sa
+from commands import environment, voicefarm
 
 from db import migrate
 from db.locks import SCHEDULER_LOCK, holder, try_lock
 from db.session import make_engine
 from db.settings import Settings
+from scheduler.cli.exits import ExitCode
 from scheduler.errors import SchedulerActive
 from scheduler.leader import Leadership
 from scheduler.local import farm
@@ -29,6 +33,14 @@ def other(empty_database_url: str):
     yield leadership
     leadership.resign()
     engine.dispose()
+
+
+def test_verify_on_a_database_without_a_schema(tmp_path: Path, empty_database_url: str) -> None:
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(5).normal(0, 0.1, 24_000), 24_000)
+    env = environment(VOICEFARM_HOME=str(tmp_path / "home"), DATABASE_URL=empty_database_url)
+    done = voicefarm("verify", "noise.wav", folder=tmp_path, env=env)
+    assert (done.returncode, done.stderr) == (ExitCode.NO, "")
+    assert "no title is registered in the database of DATABASE_URL" in done.stdout
 
 
 def settings_for(tmp_path: Path, url: str) -> Settings:

@@ -8,7 +8,9 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import commands
+import numpy as np
 import pytest
+import soundfile
 from script_samples import Book, page
 
 from db.errors import DatabaseUnavailable, NotFound, StoreFull
@@ -159,6 +161,21 @@ def test_an_unreachable_database_is_code_4(tmp_path: Path) -> None:
     assert "database" in one_sentence(done)
 
 
+def test_verify_without_any_title_says_where_to_look(tmp_path: Path) -> None:
+    noise = np.random.default_rng(5).normal(0, 0.1, 24_000 * 3).astype(np.float32)
+    soundfile.write(tmp_path / "noise.wav", noise, 24_000)
+    done = voicefarm(tmp_path, "verify", "noise.wav")
+    assert done.returncode == ExitCode.NO
+    (sentence,) = done.stdout.splitlines()
+    assert sentence.startswith(f"noise.wav: not found, for no title is registered in {tmp_path / 'home'}")
+    assert "--home" in sentence
+    assert not (tmp_path / "home").exists()
+    told = json.loads(voicefarm(tmp_path, "verify", "noise.wav", "--json").stdout)
+    assert (told["found"], told["titles"]) == (False, 0)
+    (tmp_path / "text.mp3").write_text("not audio")
+    assert voicefarm(tmp_path, "verify", "text.mp3").returncode == ExitCode.USAGE
+
+
 def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
     done = voicefarm(tmp_path, "doctor", "--json", BROKER_URL="amqp://guest:guest@127.0.0.1:1//")
     assert done.returncode == ExitCode.NO
@@ -207,3 +224,43 @@ def test_casts_are_pairs() -> None:
     for bad in (["FOX"], ["=x"], ["FOX="], ["FOX=a", "FOX=b"]):
         with pytest.raises(OrderError):
             parse_cast(bad)
+
+
+INK = """=== market ===
+The market is open. #id:open
+Ann: It is {mood} today.
+* "Buy[."]," I said. -> market
+Ben: Go home. -> END
+"""
+
+
+def test_script_ids_are_written_once_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "market.ink"
+    path.write_text(INK, encoding="utf-8")
+    checked = voicefarm(tmp_path, "script", "ids", str(path), "--check")
+    assert checked.returncode == ExitCode.NO
+    assert "2 of 3 lines have no id" in checked.stdout
+    assert path.read_text(encoding="utf-8") == INK
+
+    done = voicefarm(tmp_path, "script", "ids", str(path), "--json")
+    assert done.returncode == ExitCode.OK, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (found["file"], found["lines"], found["written"]) == ("market.ink", 3, True)
+    assert [(line["line"], line["text"]) for line in found["new"]] == [(4, '"Buy," I said.'), (5, "Ben: Go home.")]
+    written = path.read_text(encoding="utf-8")
+    for line in found["new"]:
+        assert f"#id:{line['id']}" in written.splitlines()[line["line"] - 1]
+
+    again = voicefarm(tmp_path, "script", "ids", str(path))
+    assert again.returncode == ExitCode.OK
+    assert "all 3 lines have ids" in again.stdout
+    assert path.read_text(encoding="utf-8") == written
+    assert voicefarm(tmp_path, "script", "ids", str(path), "--check").returncode == ExitCode.OK
+    assert not (tmp_path / "home").exists()
+
+
+def test_script_ids_takes_ink_alone(tmp_path: Path, story: Path) -> None:
+    done = voicefarm(tmp_path, "script", "ids", str(story))
+    assert done.returncode == ExitCode.USAGE
+    assert "does not end in .ink" in one_sentence(done)
+    assert story.read_text(encoding="utf-8") == STORY
