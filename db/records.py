@@ -13,7 +13,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from db.failures import Decision
 from db.states import FailureClass
 
-Format = Literal["m4b", "mp3", "flac", "vtt"]
+Format = Literal["m4b", "mp3", "flac", "vtt", "lines-flac", "lines-wav", "lines-ogg"]
+
+
+class Reading(BaseModel):
+    """How a script was read, where that was said: a later version of the same script is read in the same way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    script_format: str | None = None
+    script_kind: str | None = None
+    language: str | None = None
+    encoding: str | None = None
+    tables: str | None = None
+    include_roles: tuple[str, ...] = ()
+    frame_rate: str | None = None
+    mapping: str | None = None
+    """Text of the YAML file that says what a sheet's columns hold."""
 
 
 class JobOptions(BaseModel):
@@ -33,6 +49,8 @@ class JobOptions(BaseModel):
     """Silence before the first line of a track."""
     tail_ms: int = Field(default=1500, ge=0, le=10_000)
     """Silence after the last line of a track."""
+    reading: Reading = Reading()
+    """Not part of what is made: a script's lines say that already."""
 
 
 # --- what goes in: an import ---

@@ -95,7 +95,8 @@ def plan_digest(
     document: ScriptDocument, title: str, sections: tuple[PlannedSection, ...], profile: str, options: JobOptions
 ) -> str:
     """Everything that changes the deliverables, and nothing else: where they go and how urgent they are does not."""
-    head = [title, document.author, document.language, document.kind, profile, options.model_dump(mode="json")]
+    made = options.model_dump(mode="json", exclude={"reading"})
+    head = [title, document.author, document.language, document.kind, profile, made]
     return script_digest([head, [_section_digest(section) for section in sections]])
 
 

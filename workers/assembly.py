@@ -19,6 +19,7 @@ from synthesis.mastering.profiles import get_profile
 from synthesis.mastering.takes import Part
 from synthesis.mastering.track import MasteredTrack, WatermarkSpec, master_track
 from workers.bench import PostBench
+from workers.clips import make_clips, wanted
 from workers.labels import release, tags
 from workers.takes import fetch_parts, spoken_lines
 from workers.tracks import at_hand, reusable
@@ -26,16 +27,21 @@ from workers.tracks import at_hand, reusable
 AUDIO_KINDS: tuple[Kind, ...] = ("flac", "mp3", "m4a")
 
 
-def kinds_of(formats: tuple[str, ...]) -> tuple[str, ...]:
+def kinds_of(work: SectionWork) -> tuple[str, ...]:
+    """The files a section needs by its job's formats: those of its track, then those of its lines."""
+    return (*track_kinds(work.options.formats), *dict.fromkeys(clip.kind for clip in wanted(work, work.lines)))
+
+
+def track_kinds(formats: tuple[str, ...]) -> tuple[str, ...]:
     """The per-track files a job's formats need: an M4B is joined from M4A files. FLAC is always kept: the master."""
-    wanted = {"m4a" if kind == "m4b" else kind for kind in formats} | {"flac"}
-    return tuple(kind for kind in (*AUDIO_KINDS, "vtt") if kind in wanted)
+    needed = {"m4a" if kind == "m4b" else kind for kind in formats} | {"flac"}
+    return tuple(kind for kind in (*AUDIO_KINDS, "vtt") if kind in needed)
 
 
 def find_made(conn: sa.Connection, store: Store, work: SectionWork) -> int | None:
     """The id of a track made from the same takes before, where a look at its files' names is enough to use it."""
     made = sections.find_track(conn, digest_of(work))
-    kinds = kinds_of(work.options.formats)
+    kinds = kinds_of(work)
     return made.id if made is not None and at_hand(store, made, kinds, work.options.formats) else None
 
 
@@ -44,7 +50,7 @@ def make_track(bench: PostBench, work: SectionWork, progress: Callable[[float], 
 
     Raises TakesDamaged, StoreFull, SynthesisError.
     """
-    kinds = kinds_of(work.options.formats)
+    kinds = kinds_of(work)
     digest = digest_of(work)
     made = bench.transact(lambda conn: sections.find_track(conn, digest))
     if made is not None and reusable(bench.store, made, kinds, work.options.formats):
@@ -55,7 +61,7 @@ def make_track(bench: PostBench, work: SectionWork, progress: Callable[[float], 
             lambda conn: watermarks.allocate(conn, work.production_id, f"{work.production_title}, {work.title}")
         )
         master = _master(work, parts, payload, place, progress)
-        files = _files(bench, work, master, kinds, place)
+        files = _files(bench, work, master, kinds, place) | make_clips(bench, work, parts, payload, place)
         return NewTrack(
             digest=digest,
             files={kind: key for kind, (key, _) in files.items()},

@@ -15,6 +15,7 @@ from synthesis.deliverables.m4b import Chapter, build_m4b
 from synthesis.deliverables.manifest import build_manifest, manifest_text
 from synthesis.deliverables.report import render_report
 from workers.bench import PostBench
+from workers.clips import LINE_FORMATS, Clip, path_of, wanted
 from workers.errors import TracksDamaged
 from workers.labels import release, safe_name, tags, track_name
 from workers.papers import DeliveredFile, manifest_data, report_data
@@ -82,7 +83,7 @@ def _remove_former(shelf: Shelf, former: dict[str, object] | None, keep: set[str
 
 
 def _put_audio(shelf: Shelf, store: Store, work: DeliveryWork, place: Path) -> list[DeliveredFile]:
-    """Per-track files of every format asked for, then the M4B.
+    """Files of every format asked for, of tracks and of single lines, then the M4B.
 
     Most of a second delivery is checksums of what is there already; they are taken of a few sections at a time. No
     more sections than that are fetched from an object store at once: a book's FLACs are large.
@@ -90,8 +91,9 @@ def _put_audio(shelf: Shelf, store: Store, work: DeliveryWork, place: Path) -> l
     sections = [section for section in work.sections if section.track.samples > 0]
 
     def put_tracks(section: DeliverySection) -> list[DeliveredFile]:
-        wanted = [kind for kind in TRACK_KINDS if kind in work.options.formats and kind in section.track.files]
-        return [_put_track(shelf, store, section, len(work.sections), kind, place) for kind in wanted]
+        kinds = [kind for kind in TRACK_KINDS if kind in work.options.formats and kind in section.track.files]
+        tracks = [_put_track(shelf, store, section, len(work.sections), kind, place) for kind in kinds]
+        return [*tracks, *(_put_clip(shelf, store, work, section, clip, place) for clip in wanted(work, section.lines))]
 
     with ThreadPoolExecutor(SECTIONS_AT_ONCE, "deliver") as pool:
         files = [file for found in pool.map(put_tracks, sections) for file in found]
@@ -103,17 +105,35 @@ def _put_audio(shelf: Shelf, store: Store, work: DeliveryWork, place: Path) -> l
 def _put_track(
     shelf: Shelf, store: Store, section: DeliverySection, count: int, kind: str, place: Path
 ) -> DeliveredFile:
-    """Put one file of a track in place; the store is not read for what is in place already."""
+    """Put one file of a track in place."""
     key = section.track.files[kind]
-    sha256 = key.split(".")[0]
     name = f"{kind}/{track_name(section.position, count, section.title or section.key)}.{kind}"
     duration = None if kind == "vtt" else _duration_ms(section)
-    size = shelf.held(name, sha256)
-    if size is None:
-        path = fetch(store, key, place)
-        shelf.put(path, name)
-        size = path.stat().st_size
-    return DeliveredFile(name, kind, sha256, size, duration)
+    return DeliveredFile(name, kind, key.split(".")[0], _put_stored(shelf, store, key, name, place), duration)
+
+
+def _put_clip(
+    shelf: Shelf, store: Store, work: DeliveryWork, section: DeliverySection, clip: Clip, place: Path
+) -> DeliveredFile:
+    """Put one line's file in place. Raises TracksDamaged where the track was made without it."""
+    key = section.track.files.get(clip.kind)
+    facts = section.track.measurements.get("files", {}).get(clip.kind)
+    if key is None or facts is None:
+        raise TracksDamaged(work.job_id, [section.section_id])
+    name = path_of(section.title or section.key, clip.line.key, LINE_FORMATS[clip.format])
+    size = _put_stored(shelf, store, key, name, place)
+    duration, mark = int(facts["duration_ms"]), int(facts["watermark"])
+    return DeliveredFile(name, clip.format, key.split(".")[0], size, duration, line=clip.line.key, watermark=mark)
+
+
+def _put_stored(shelf: Shelf, store: Store, key: str, name: str, place: Path) -> int:
+    """Put a file of the store in place and return its size; the store is not read for what is in place already."""
+    size = shelf.held(name, key.split(".")[0])
+    if size is not None:
+        return size
+    path = fetch(store, key, place)
+    shelf.put(path, name)
+    return path.stat().st_size
 
 
 def _m4b_parcel(store: Store, work: DeliveryWork, sections: list[DeliverySection], place: Path) -> Parcel:

@@ -28,6 +28,7 @@ from synthesis.deliverables.report import (
 )
 from synthesis.mastering.measurements import LEVEL_FLOOR_DB, LOUDNESS_FLOOR_LUFS
 from synthesis.mastering.profiles import Profile, get_profile
+from workers.clips import FOLDER, is_clip
 from workers.labels import DRAFT_ENGINES
 from workers.takes import spoken_lines
 
@@ -41,6 +42,10 @@ class DeliveredFile:
     sha256: str
     size: int
     duration_ms: int | None = None
+    line: str | None = None
+    """Key of the line, of a single line's file."""
+    watermark: int | None = None
+    """Payload of its mark, of a single line's file; whole tracks have theirs on record."""
 
 
 def manifest_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: datetime, software: str) -> ManifestData:
@@ -69,7 +74,10 @@ def manifest_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: d
             for voice, engine, engine_version in _voices(work)
         ),
         tracks=tuple(_manifest_track(section) for section in work.sections),
-        files=tuple(ManifestFile(f.name, f.kind, f.sha256, f.size, f.duration_ms) for f in files),
+        files=tuple(
+            ManifestFile(f.name, f.kind, f.sha256, f.size, f.duration_ms, line=f.line, watermark=f.watermark)
+            for f in files
+        ),
     )
 
 
@@ -89,13 +97,19 @@ def report_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: dat
             ReportVoice(voice, engine, counts[voice], engine in DRAFT_ENGINES) for voice, engine, _ in _voices(work)
         ),
         chapters=tuple(_chapter(section) for section in work.sections),
-        files=tuple(ReportFile(f.name, f.kind, f.size, f.sha256, f.duration_ms) for f in files),
+        files=tuple(ReportFile(f.name, f.kind, f.size, f.sha256, f.duration_ms) for f in files if f.line is None),
         source=work.source_name,
         render_s=max(0.0, (made_at - work.created_at).total_seconds()),
         warnings=(DRAFT_STATEMENT,) if draft else (),
         profile_notice=get_profile(work.profile).notice,
-        facts={"Job": work.job_id, "Production": work.slug},
+        facts={"Job": work.job_id, "Production": work.slug} | _line_files(files),
     )
+
+
+def _line_files(files: Sequence[DeliveredFile]) -> dict[str, str]:
+    """One sentence for all single lines: ten thousand of them are for the manifest."""
+    count = sum(1 for file in files if file.line is not None)
+    return {"Single lines": f"{count} files under {FOLDER}/, listed in manifest.json"} if count else {}
 
 
 def _spoken(work: DeliveryWork) -> list[SectionLine]:
@@ -126,10 +140,18 @@ def _manifest_track(section: DeliverySection) -> ManifestTrack:
         digest=section.track.digest,
         samples=section.track.samples,
         sample_rate=section.track.sample_rate,
-        measurements=section.track.measurements,
+        measurements=_of_track(section.track.measurements),
         watermark=section.track.watermark,
         lines=tuple(_manifest_line(line, offsets.get(line.line_id)) for line in section.lines),
     )
+
+
+def _of_track(measurements: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the files of single lines: the list of files has those."""
+    if "files" not in measurements:
+        return measurements
+    files = {kind: facts for kind, facts in measurements["files"].items() if not is_clip(kind)}
+    return {**measurements, "files": files}
 
 
 def _manifest_line(line: SectionLine, offset: Mapping[str, Any] | None) -> ManifestLine:

@@ -81,12 +81,14 @@ class DirectoryShelf:
             raise self._refused(error) from error
 
     def remove(self, name: str) -> None:
-        """Unlink, and drop the folder when it is empty then."""
+        """Unlink, and drop the folders that are empty then."""
         path = self._root / name
         try:
             path.unlink(missing_ok=True)
-            if path.parent != self._root and path.parent.is_dir() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            folder = path.parent
+            while folder != self._root and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+                folder = folder.parent
         except OSError as error:
             raise self._refused(error) from error
 

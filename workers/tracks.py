@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from db.errors import StoreCorrupt, StoreError, StoreMissing
 from db.records import DeliverySection, DeliveryWork, MadeTrack, TrackRecord
 from db.store import Store
+from workers.clips import clip_kinds, is_clip
 from workers.takes import set_aside
 
 DELIVERED_FROM = {"mp3": "mp3", "flac": "flac", "vtt": "vtt", "m4b": "m4a"}
@@ -42,7 +43,7 @@ def _all_there(store: Store, track: MadeTrack, kinds: Iterable[str]) -> bool:
 def _unread(kinds: Iterable[str], formats: Collection[str]) -> list[str]:
     """The kinds that no delivery reads."""
     delivered = {DELIVERED_FROM[wanted] for wanted in formats if wanted in DELIVERED_FROM}
-    return [kind for kind in kinds if kind not in delivered]
+    return [kind for kind in kinds if kind not in delivered and not is_clip(kind)]
 
 
 def intact(store: Store, track: MadeTrack | TrackRecord, kinds: Iterable[str]) -> bool:
@@ -75,7 +76,8 @@ def damaged_sections(store: Store, work: DeliveryWork, key: str) -> list[int]:
 def _needed(section: DeliverySection, formats: Collection[str]) -> list[str]:
     if not section.track.samples:
         return []  # every line left out: there is nothing to deliver
-    return [kind for wanted, kind in DELIVERED_FROM.items() if wanted in formats and kind in section.track.files]
+    whole = [kind for wanted, kind in DELIVERED_FROM.items() if wanted in formats and kind in section.track.files]
+    return [*whole, *clip_kinds(section, formats)]
 
 
 def _whole(store: Store, key: str) -> bool:

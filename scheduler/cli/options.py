@@ -45,7 +45,8 @@ FormatsOption = Annotated[
     str | None,
     typer.Option(
         "--formats",
-        help="What to make, with commas; default m4b,mp3,flac,vtt.",
+        help="What to make, with commas: m4b, mp3, flac, vtt, and lines-flac, lines-wav, lines-ogg for a file of each "
+        "line. Default m4b,mp3,flac,vtt, and lines-flac as well for a game's script.",
     ),
 ]
 ScriptFormatOption = Annotated[

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scheduler.scripts.model import ScriptDocument, ScriptLine
 
 NAME = "script.dapt.ttml"
-_MEDIA_TYPES = {".flac": "audio/flac", ".mp3": "audio/mpeg"}
+_MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wave", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
 _TRACK_KINDS = ("flac", "mp3")
 """Tracks that a recording can be pointed at in, the better one first."""
 
@@ -106,25 +106,25 @@ def _lines(track: Mapping[str, Any]) -> Iterator[ScriptLine]:
 
 
 def _recordings(manifest: Mapping[str, Any], document: ScriptDocument) -> Iterator[tuple[str, AudioRecording]]:
-    """Where each line is heard: in its stretch of the track."""
+    """Where each line is heard: in a file of its own where there is one, else in its stretch of the track."""
     from scheduler.scripts.dapt.write import AudioRecording
     from workers.labels import track_name
 
     files = {file["name"]: file for file in manifest["files"]}
+    alone = {file["line"]: file for file in manifest["files"] if "line" in file}
     count = len(manifest["tracks"])
     for track in manifest["tracks"]:
         stem = track_name(track["position"], count, track["title"] or track["key"])
         whole = next((files[name] for kind in _TRACK_KINDS if (name := f"{kind}/{stem}.{kind}") in files), None)
         for line in track["lines"]:
-            if whole is None or line["take"] is None:
+            file = alone.get(line["key"], whole)
+            if file is None or line["take"] is None:
                 continue
             begin = _seconds(line["start_samples"], track)
             length = _seconds(line["samples"], track)
-            address = f"{quote(whole['name'])}#t={_decimal(begin)},{_decimal(begin + length)}"
-            yield (
-                line["key"],
-                AudioRecording(address, whole["sha256"], length, _MEDIA_TYPES[Path(whole["name"]).suffix]),
-            )
+            stretch = "" if file is not whole else f"#t={_decimal(begin)},{_decimal(begin + length)}"
+            address, media = quote(file["name"]) + stretch, _MEDIA_TYPES[Path(file["name"]).suffix]
+            yield line["key"], AudioRecording(address, file["sha256"], length, media)
 
 
 def _seconds(samples: int, track: Mapping[str, Any]) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,15 +14,20 @@ from typing import TYPE_CHECKING
 from scheduler.errors import SchedulerError
 
 if TYPE_CHECKING:
-    from db.records import ImportPlan, VoiceRecord
+    from db.records import ImportPlan, Reading, VoiceRecord
     from db.store import Store
     from scheduler.castfile import CastingFile
     from scheduler.lexicon import Lexicon
+    from scheduler.scripts.mapping import SheetMapping
     from scheduler.scripts.model import ScriptDocument
 
 DEFAULT_PRIORITY = 50
 DEFAULT_ENGINE = "draft"
 DEFAULT_FORMATS = ("m4b", "mp3", "flac", "vtt")
+GAME_LINES = "lines-flac"
+"""What a game's script makes besides: games play line by line, and find a file by the line's id."""
+GAME_SCRIPTS = frozenset({"yarn", "yarn-strings", "ink", "renpy", "renpy-dialogue", "twee"})
+"""Readers of game scripts."""
 
 
 class OrderError(SchedulerError):
@@ -62,7 +68,7 @@ class Order:
     """A casting file, such as a series' bible; ``cast`` and ``voice`` win over it."""
     profile: str = "audiobook"
     formats: tuple[str, ...] | None = None
-    """None is DEFAULT_FORMATS."""
+    """None is DEFAULT_FORMATS, and single lines as well for the script of a game."""
     out: str | None = None
     """Folder or URL; None is '<name>-audio' in the working directory."""
     script_format: str | None = None
@@ -79,6 +85,8 @@ class Order:
     """Frames per second of timecodes that count them, as people write it: 23.976, 25, 30000/1001."""
     mapping: Path | None = None
     """A YAML file that says what a sheet's columns hold."""
+    mapping_text: str | None = None
+    """What an earlier order's file of that kind said, where ``mapping`` names none."""
     strict: bool = False
     """Refuse a script of which any part was rejected."""
     rejects: Path | None = None
@@ -185,11 +193,66 @@ def read_source(order: Order) -> ScriptDocument:
         tables="read" if order.tables == "read" else "skip",
         frame_rate=rate,
     )
-    if order.mapping is not None:
-        from scheduler.scripts.mapping import read_mapping
-
-        options = read_mapping(order.mapping).applied_to(options)
+    mapping = _mapping(order)
+    if mapping is not None:
+        options = mapping.applied_to(options)
     return read_script(order.source, format=order.script_format, kind=order.script_kind, options=options)
+
+
+def _mapping(order: Order) -> SheetMapping | None:
+    """What the order's mapping file says, or what an earlier one said. Raises ScriptError."""
+    from scheduler.scripts.mapping import read_mapping
+
+    if order.mapping is not None:
+        return read_mapping(order.mapping)
+    if order.mapping_text is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.yaml"
+        path.write_text(order.mapping_text, encoding="utf-8")
+        return read_mapping(path)
+
+
+def reading_of(order: Order) -> Reading:
+    """How an order reads its script, to be stored with its job. Raises ScriptUnreadable."""
+    from db.records import Reading
+    from scheduler.scripts.errors import ScriptUnreadable
+
+    mapping = order.mapping_text
+    if order.mapping is not None:
+        try:
+            mapping = order.mapping.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ScriptUnreadable(order.mapping.name, "", f"cannot be read: {error}") from error
+    return Reading(
+        script_format=order.script_format,
+        script_kind=order.script_kind,
+        language=order.language,
+        encoding=order.encoding,
+        tables=order.tables,
+        include_roles=tuple(sorted(order.include_roles)),
+        frame_rate=order.frame_rate,
+        mapping=mapping,
+    )
+
+
+def read_as_before(order: Order, before: Reading, source_name: str) -> Order:
+    """The order with the reading options of an earlier one, where it says nothing of its own.
+
+    The format is taken over for a file with the same ending only: a sheet may become a workbook.
+    """
+    same_kind = order.source.suffix.lower() == Path(source_name).suffix.lower()
+    return replace(
+        order,
+        script_format=order.script_format or (before.script_format if same_kind else None),
+        script_kind=order.script_kind or before.script_kind,
+        language=order.language or before.language,
+        encoding=order.encoding or before.encoding,
+        tables=order.tables or before.tables,
+        include_roles=order.include_roles or frozenset(before.include_roles),
+        frame_rate=order.frame_rate or before.frame_rate,
+        mapping_text=before.mapping if order.mapping is None else None,
+    )
 
 
 def plan(
@@ -219,13 +282,14 @@ def plan(
     casting = cast(document, voices, narrator=narrator, overrides=overrides)
     options = JobOptions.model_validate(
         {
-            "formats": DEFAULT_FORMATS if order.formats is None else order.formats,
+            "formats": formats_of(order, document.format),
             "review": order.review,
             "year": document.year,
             "cover": _keep_cover(document, store),
+            "reading": reading_of(order),
         }
     )
-    return make_plan(
+    made = make_plan(
         document,
         casting,
         slug=order.slug or slug_of(document.title, order.source.stem),
@@ -237,6 +301,30 @@ def plan(
         priority=order.priority,
         lexicon=lexicon,
     )
+    check_line_files(made)
+    return made
+
+
+def formats_of(order: Order, script_format: str) -> tuple[str, ...]:
+    """What an order makes of a script that this reader read."""
+    if order.formats is not None:
+        return order.formats
+    return (*DEFAULT_FORMATS, GAME_LINES) if script_format in GAME_SCRIPTS else DEFAULT_FORMATS
+
+
+def check_line_files(plan: ImportPlan) -> None:
+    """Refuse a plan in which two lines would become one file. Raises OrderError."""
+    from workers.clips import LINE_FORMATS, clash
+
+    if not any(name in LINE_FORMATS for name in plan.options.formats):
+        return
+    found = clash((section.title or section.key, line.key) for section in plan.sections for line in section.lines)
+    if found is not None:
+        one, other, name = found
+        raise OrderError(
+            f"lines {one!r} and {other!r} would both be {name}: give them ids that differ, or leave "
+            "lines-… out of --formats"
+        )
 
 
 def casting_file(order: Order) -> CastingFile:

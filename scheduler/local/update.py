@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scheduler.local import recasting
-from scheduler.local.order import Order, OrderError, check, note_rejects
+from scheduler.local.order import Order, OrderError, check, check_line_files, note_rejects, read_as_before
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -138,6 +138,7 @@ def propose(conn: sa.Connection, slug: str, changes: Changes, store: Store | Non
         plan, voices, doubtful = _from_stored(conn, stored, order, changes)
     else:
         plan, voices = _from_script(conn, stored, order, document, changes, store)
+    check_line_files(plan)
     labels = {**{line.voice_id: line.voice for line in stored.lines}, **{voice.id: voice.label for voice in voices}}
     comparison = compare(conn, stored, plan, labels)
     known = takes.known_digests(conn, (line.digest for line in _lines(plan)))
@@ -233,7 +234,10 @@ def note_left_out(proposal: Proposal) -> str:
 
 def _order(stored: StoredScript, changes: Changes) -> Order:
     """The last job's order with what was asked for over it."""
-    reading = changes.reading or Order(Path(stored.source_name))
+    if changes.reading is None:
+        reading = Order(Path(stored.source_name))
+    else:
+        reading = read_as_before(changes.reading, stored.options.reading, stored.source_name)
     return replace(
         reading,
         profile=changes.profile or stored.profile,
@@ -405,7 +409,8 @@ def _sections_again(
 ) -> tuple[str, ...]:
     """Titles of the sections that no track of the revision before serves: a track is found by all that is in it."""
     production = stored.production
-    before = (production.title, production.author, production.language, stored.profile, stored.options)
+    options = stored.options.model_copy(update={"reading": plan.options.reading})  # not part of what is made
+    before = (production.title, production.author, production.language, stored.profile, options)
     if before != (plan.title, plan.author, plan.language, plan.profile, plan.options):
         return tuple(section.title or section.key for section in plan.sections)
     made = {

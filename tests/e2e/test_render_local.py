@@ -113,17 +113,18 @@ def test_made_then_reused_then_one_line_changed(desk: Desk) -> None:
     assert verdict["score"] > verdict["threshold"]
 
 
-def test_a_dub_is_delivered_with_its_script_as_recorded(desk: Desk) -> None:
+def test_a_dub_is_read_as_before_when_it_is_updated_and_delivered_with_its_script(desk: Desk) -> None:
     header = "cue,wer,was,tc\n"
     rows = ["R1-1,ANNA,Guten Tag.,00:00:01:12", "R1-2,BEN,Nein.,00:00:04:00"]
     (desk.folder / "map.yaml").write_text("columns: {id: cue, character: wer, text: was, in: tc}\n", encoding="utf-8")
     (desk.folder / "dub.csv").write_text(header + "\n".join(rows), encoding="utf-8")
-    given = ("--map", "map.yaml", "--fps", "25", "--language", "de", "--kind", "dubbing")
-    first = desk.render(desk.folder / "dub.csv", *given, "--title", "Dub")
+    given = ("--map", "map.yaml", "--fps", "25", "--language", "de", "--kind", "dubbing", "--title", "Dub")
+    first = desk.render(desk.folder / "dub.csv", *given)
     assert "dapt" in {file["kind"] for file in first["files"]}
+    (desk.folder / "map.yaml").unlink()
     again = [rows[0], rows[1].replace("Nein.", "Doch!"), "R1-3,ANNA,,00:00:06:00"]
     (desk.folder / "v2.csv").write_text(header + "\n".join(again), encoding="utf-8")
-    said = desk.run("update", "dub", "v2.csv", *given, "--rejects", "left-out.csv")
+    said = desk.run("update", "dub", "v2.csv", "--rejects", "left-out.csv")
     assert "to render: 1 lines" in said
     assert "is stored" not in said
     assert "dapt" in said

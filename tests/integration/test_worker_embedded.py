@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -179,6 +180,40 @@ def test_takes_and_deliverables_in_an_object_store(
         data = files.cat_file(f"{bucket}/books/a test/{entry['name']}")
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
     assert not (tmp_path / "home" / "store").exists()
+
+
+def test_each_line_is_a_file_and_an_edit_remakes_only_the_changed_one(
+    tmp_path: Path, database_url: str, engine: sa.Engine
+) -> None:
+    out = tmp_path / "out"
+    options = JobOptions(formats=("lines-flac",))
+    texts = ["{dur=600} one", "{dur=600} two", "{dur=600} three"]
+
+    def delivered(texts: list[str]) -> dict[str, Any]:
+        with engine.begin() as conn:
+            job = fake_job(conn, texts, out, sections=1, options=options)
+        wait_until(lambda: pump() >= 0 and job_state(engine, job.job_id) == "delivered", "delivery", 60)
+        manifest = json.loads((out / "manifest.json").read_text())
+        return {entry["name"]: entry for entry in manifest["files"] if entry["kind"] == "lines-flac"}
+
+    with running(tmp_path, database_url, engine) as pump:
+        before = delivered(texts)
+        names = [f"lines/Chapter 1/l{number}.flac" for number in range(3)]
+        assert [entry["line"] for entry in before.values()] == ["l0", "l1", "l2"]
+        assert list(before) == names
+        for name, entry in before.items():
+            assert hashlib.sha256((out / name).read_bytes()).hexdigest() == entry["sha256"]
+            assert entry["watermark"]["readable"] is False
+        stamps = {name: (out / name).stat().st_mtime_ns for name in names}
+        after = delivered([texts[0], "{dur=700} another", texts[2]])
+        assert [name for name in names if after[name] != before[name]] == [names[1]]
+        assert [name for name in names if (out / name).stat().st_mtime_ns != stamps[name]] == [names[1]]
+        spoil(stored(tmp_path, f"{after[names[0]]['sha256']}.flac"), "damaged")
+        (out / names[0]).unlink()
+        last = delivered([*texts[:2], "{dur=700} a new end"])  # the damaged file is found and made again
+    assert list(last) == names
+    assert (out / names[0]).exists()
+    assert not list((tmp_path / "out").rglob("*.part"))
 
 
 def test_a_damaged_take_is_rendered_again_not_mastered(tmp_path: Path, database_url: str, engine: sa.Engine) -> None:

@@ -34,7 +34,10 @@ DATA = ManifestData(
     production={"slug": "film", "title": "Film", "author": "", "language": "en", "kind": "dubbing"},
     job={"id": 3}, software="voicefarm 0.1.0", made_at="2026-11-21T00:00:00Z", profile={"name": "netflix-premix"},
     voices=(ManifestVoice("fake-1@3", "fake", "1", draft=True),), tracks=(TRACK,),
-    files=(ManifestFile("flac/01 - Reel 1.flac", "flac", "1" * 64, 99, 5000),),
+    files=(
+        ManifestFile("flac/01 - Reel 1.flac", "flac", "1" * 64, 99, 5000),
+        ManifestFile("lines/Reel 1/R1-002.ogg", "lines-ogg", "2" * 64, 9, 500, line="R1-002", watermark=7),
+    ),
 )  # fmt: skip
 
 
@@ -64,8 +67,9 @@ def test_recordings_are_named_with_their_checksums() -> None:
     text = (written() or b"").decode()
     assert 'daptm:scriptType="asRecorded"' in text
     assert "flac/01%20-%20Reel%201.flac#t=0.500,2.001" in text
-    assert "flac/01%20-%20Reel%201.flac#t=2.301,2.801" in text
+    assert "lines/Reel%201/R1-002.ogg" in text
     assert "1" * 64 in text
+    assert "2" * 64 in text
 
 
 def test_without_files_to_point_at_it_is_still_a_script() -> None:

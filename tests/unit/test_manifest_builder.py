@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 from synthesis.deliverables.manifest import (
+    LINES_STATEMENT,
     ManifestData,
     ManifestFile,
     ManifestLine,
@@ -67,6 +68,20 @@ def test_watermark_payload_is_named_and_pictures_stay_out() -> None:
     assert second["watermark"] is None
     assert first["measurements"] == {"loudness_lufs": -19.0}
     assert build_manifest(DATA)["schema_version"] == 1
+
+
+def test_the_file_of_a_line_says_whose_it_is_and_whether_its_mark_can_be_read() -> None:
+    short = ManifestFile("lines/One/a.flac", "lines-flac", "2" * 64, 9, 1500, line="a", watermark=7)
+    long = replace(short, name="lines/One/b.flac", line="b", duration_ms=12_000)
+    built = build_manifest(replace(DATA, files=(*DATA.files, short, long)))
+    files = {file["name"]: file for file in built["files"]}
+    mark = {"payload": 7, "hex": "00000007"}
+    assert files["lines/One/a.flac"]["line"] == "a"
+    assert files["lines/One/a.flac"]["watermark"] == mark | {"readable": False}
+    assert files["lines/One/b.flac"]["watermark"] == mark | {"readable": True}
+    assert "line" not in files["a.m4b"]
+    assert built["ai_generated"]["lines_statement"] == LINES_STATEMENT
+    assert "lines_statement" not in build_manifest(DATA)["ai_generated"]
 
 
 def test_the_text_is_the_manifest_with_a_line_for_each_thing() -> None:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from script_samples import draft_voices, write
 from typer.testing import CliRunner
 
+from db.records import JobOptions
 from scheduler.castfile import Uncast
 from scheduler.cli.main import app
-from scheduler.local.order import Order, OrderError, ScriptRejected, note_rejects, plan, read, read_source
+from scheduler.local.order import (
+    Order,
+    OrderError,
+    ScriptRejected,
+    note_rejects,
+    plan,
+    read,
+    read_as_before,
+    read_source,
+    reading_of,
+)
 from scheduler.scripts.rejects import write_rejects
 
 SHEET = """Cue,Who speaks,TC In,TC Out,Translation,Lip notes
@@ -127,3 +139,23 @@ def test_what_is_left_out_of_a_render_is_written_down(tmp_path: Path, monkeypatc
     whole = Order(source=write(tmp_path / "b.csv", "text\nHello there.\n"))
     assert note_rejects(whole, read(whole)) == ""
     assert not (tmp_path / "b-rejected.csv").exists()
+
+
+def test_how_a_script_was_read_is_stored_and_used_again(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text("columns: {text: was}", encoding="utf-8")
+    first = Order(
+        tmp_path / "a.csv", script_format="csv", script_kind="dubbing", language="de", encoding="cp1252",
+        frame_rate="25", include_roles=frozenset({"footnote"}), mapping=tmp_path / "map.yaml",
+    )  # fmt: skip
+    stored = JobOptions.model_validate_json(JobOptions(reading=reading_of(first)).model_dump_json()).reading
+    (tmp_path / "map.yaml").unlink()
+    again = read_as_before(Order(tmp_path / "b.csv"), stored, "a.csv")
+    assert reading_of(again) == stored
+    other = read_as_before(Order(tmp_path / "b.xlsx", frame_rate="24", tables="read"), stored, "a.csv")
+    assert (other.script_format, other.frame_rate, other.tables, other.language) == (None, "24", "read", "de")
+    (tmp_path / "new.yaml").write_text("columns: {text: neu}", encoding="utf-8")
+    mapped = read_as_before(Order(tmp_path / "b.csv", mapping=tmp_path / "new.yaml"), stored, "a.csv")
+    assert "neu" in (reading_of(mapped).mapping or "")
+    (tmp_path / "b.csv").write_text("was\nGuten Tag.\n", encoding="utf-8")
+    plain = replace(again, encoding=None, script_kind=None)
+    assert [line.text for section in read_source(plain).sections for line in section.lines] == ["Guten Tag."]
