@@ -120,7 +120,7 @@ def cue_lines(
         for index, (kind, names, text, reaction, tongue) in enumerate(parts, 1):
             taken.append(
                 ScriptLine(
-                    key=keys.claim(clean(cue.identity) or f"cue-{number + 1}"),
+                    key=keys.claim(clean(cue.identity).strip() or f"cue-{number + 1}"),
                     text=text,
                     language=tongue or language,
                     kind=kind,

@@ -142,7 +142,7 @@ def test_a_sound_in_angle_brackets_is_not_said(tmp_path: Path) -> None:
 
 
 def test_control_characters_never_get_into_keys_names_and_titles(tmp_path: Path) -> None:
-    document = read("WEBVTT\nTitle: A\x01b\n\nid\0\x04\n00:01.000 --> 00:02.000\n<v Ma\0ra>Here.\n", tmp_path, "vtt")
+    document = read("WEBVTT\nTitle: A\x01b\n\n\0 id\x04\n00:01.000 --> 00:02.000\n<v Ma\0ra>Here.\n", tmp_path, "vtt")
     (line,) = document.sections[0].lines
     assert (line.key, line.characters, document.title) == ("id", ("Mara",), "Ab")
     event = "Dialogue: 0,0:00:01.00,0:00:02.00,De\x01fault,Ma\x02ra,0,0,0,,Here.\n"
