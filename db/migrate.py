@@ -12,7 +12,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from db.models import Base
-from db.schema import revision_of
 from db.session import make_engine
 
 _ALEMBIC = threading.Lock()
@@ -53,16 +52,6 @@ def upgrade(url: str) -> str:
     finally:
         engine.dispose()
     return head()
-
-
-def current(url: str) -> str | None:
-    """Revision of the database; None when it was never migrated."""
-    engine = make_engine(url, pool_size=1, application_name="voicefarm-migrate")
-    try:
-        with engine.connect() as connection:
-            return revision_of(connection)
-    finally:
-        engine.dispose()
 
 
 def drift(url: str) -> list[str]:

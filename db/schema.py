@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from db.errors import SchemaOutdated
+from db.session import make_engine
 
 REVISION = "0005"
 """The newest migration; ``db.migrate.head`` finds the same in the folder of migrations, a test compares them."""
@@ -22,6 +23,16 @@ def revision_of(connection: sa.Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(VERSION)
     return revision
+
+
+def current(url: str) -> str | None:
+    """Revision of the database at ``url``; None when it was never migrated."""
+    engine = make_engine(url, pool_size=1, application_name="voicefarm-schema")
+    try:
+        with engine.connect() as connection:
+            return revision_of(connection)
+    finally:
+        engine.dispose()
 
 
 def require_current(connection: sa.Connection) -> None:

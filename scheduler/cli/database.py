@@ -42,10 +42,10 @@ def current(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: voicefarm db current
     """
-    from db import migrate
+    from db import schema
 
     with database_url(load_settings(home)) as url:
-        found, wanted = migrate.current(url), migrate.head()
+        found, wanted = schema.current(url), schema.REVISION
     if as_json:
         echo_json({"current": found, "wanted": wanted})
     elif found == wanted:

@@ -59,7 +59,7 @@ def scheduler(home: HomeOption = None) -> None:
     import signal
     import threading
 
-    from db import migrate
+    from db import schema
     from scheduler.loop import Scheduler
     from workers.app import make_app
 
@@ -67,7 +67,7 @@ def scheduler(home: HomeOption = None) -> None:
     if settings.database_url is None or settings.broker_url is None:
         typer.echo("voicefarm: a farm's scheduler needs DATABASE_URL and BROKER_URL; see .env.example", err=True)
         raise typer.Exit(ExitCode.USAGE)
-    _await_schema(settings.database_url, migrate.head())
+    _await_schema(settings.database_url, schema.REVISION)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -111,12 +111,12 @@ def _child_command(device: str, engine: str, capacity: int | None, home: Path | 
 
 def _await_schema(url: str, wanted: str) -> None:
     """Refuse a schema this version was not written for; a database that is away is the scheduler's to wait for."""
-    from db import migrate
+    from db import schema
     from db.errors import SchemaOutdated
     from db.session import is_transient
 
     try:
-        found = migrate.current(url)
+        found = schema.current(url)
     except Exception as error:
         if is_transient(error):
             return

@@ -93,7 +93,7 @@ def _home(settings: Settings) -> Finding:
 def _database(settings: Settings) -> Iterator[Finding]:
     import sqlalchemy as sa
 
-    from db import migrate
+    from db import schema
     from db.session import make_engine
 
     if settings.database_url is None:
@@ -104,7 +104,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         engine = make_engine(settings.database_url, pool_size=1, application_name="voicefarm-doctor")
         with engine.connect() as conn:
             version = str(conn.scalar(sa.text("SHOW server_version")))
-        found, wanted = migrate.current(settings.database_url), migrate.head()
+        found, wanted = schema.current(settings.database_url), schema.REVISION
     except Exception as error:  # noqa: BLE001  see _guard
         yield Finding("database", False, f"{_first_line(error)}; check DATABASE_URL")
         return

@@ -49,12 +49,12 @@ def open_database(settings: Settings) -> Iterator[str]:
     SchedulerActive for the database of a running farm without its broker, OrderError for a broker without a database.
     """
     from db.errors import SchemaOutdated
-    from db.schema import REVISION
+    from db.schema import REVISION, current
 
     if settings.broker_url is not None:
         if settings.database_url is None:
             raise OrderError("BROKER_URL names a farm, DATABASE_URL is missing: set both, or neither for this machine")
-        found = _revision(settings.database_url)
+        found = current(settings.database_url)
         if found != REVISION:
             raise SchemaOutdated(found, REVISION)
         yield settings.database_url
@@ -71,22 +71,10 @@ def open_database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
-def _revision(url: str) -> str | None:
-    from db.schema import revision_of
-    from db.session import make_engine
-
-    database = make_engine(url, pool_size=1, application_name="voicefarm-render")
-    try:
-        with database.connect() as conn:
-            return revision_of(conn)
-    finally:
-        database.dispose()
-
-
 def _migrate(url: str) -> None:
-    from db.schema import REVISION
+    from db.schema import REVISION, current
 
-    if _revision(url) != REVISION:  # loading Alembic alone takes as long as reading a short book
+    if current(url) != REVISION:  # loading Alembic alone takes as long as reading a short book
         from db import migrate
 
         migrate.upgrade(url)

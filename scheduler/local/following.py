@@ -21,26 +21,16 @@ def follow(settings: Settings, proposal: Proposal, result: ImportResult, view: C
 
     Raises OrderError where its lines need more than the one engine that a process runs.
     """
-    from db.queries import status
-    from db.states import LineState
     from scheduler.local.farm import open_farm
-    from scheduler.local.render import Outcome
+    from scheduler.local.render import outcome_of
     from scheduler.local.watch import watch
     from synthesis.mastering.profiles import get_profile
 
     started = time.monotonic()
     with open_farm(settings, engine=one_engine(proposal)) as farm:
         job = watch(farm.database, result.job_id, view())
-        with farm.database.connect() as conn:
-            return Outcome(
-                job,
-                result,
-                tuple(status.sections(conn, result.job_id)),
-                tuple(status.deliverables(conn, result.job_id)),
-                tuple(status.lines(conn, result.job_id, states=(LineState.FAILED, LineState.RENDERED), limit=1000)),
-                time.monotonic() - started,
-                get_profile(proposal.plan.profile).notice,
-            )
+        notice = get_profile(proposal.plan.profile).notice
+        return outcome_of(farm.database, job, result, time.monotonic() - started, notice)
 
 
 def one_engine(proposal: Proposal) -> str:

@@ -97,8 +97,6 @@ class Outcome:
 
 def render(settings: Settings, order: Order, view: Callable[[], View], *, say: Callable[[str], None]) -> Outcome:
     """Render an order and follow it to its end. KeyboardInterrupt stops everything in good order and goes on up."""
-    from db.queries import status
-    from db.states import LineState
     from scheduler.local.farm import open_farm
 
     started = time.monotonic()
@@ -120,16 +118,24 @@ def render(settings: Settings, order: Order, view: Callable[[], View], *, say: C
         if not farm.in_process:
             _mention_missing_workers(farm.database, settings, planned, say)
         job = watch(farm.database, result.job_id, view())
-        with farm.database.connect() as conn:
-            return Outcome(
-                job,
-                result,
-                tuple(status.sections(conn, result.job_id)),
-                tuple(status.deliverables(conn, result.job_id)),
-                tuple(status.lines(conn, result.job_id, states=(LineState.FAILED, LineState.RENDERED), limit=1000)),
-                time.monotonic() - started,
-                notice,
-            )
+        return outcome_of(farm.database, job, result, time.monotonic() - started, notice)
+
+
+def outcome_of(database: sa.Engine, job: JobProgress, result: ImportResult, elapsed_s: float, notice: str) -> Outcome:
+    """What a job that rests has come to, as the database has it."""
+    from db.queries import status
+    from db.states import LineState
+
+    with database.connect() as conn:
+        return Outcome(
+            job,
+            result,
+            tuple(status.sections(conn, result.job_id)),
+            tuple(status.deliverables(conn, result.job_id)),
+            tuple(status.lines(conn, result.job_id, states=(LineState.FAILED, LineState.RENDERED), limit=1000)),
+            elapsed_s,
+            notice,
+        )
 
 
 def submit(settings: Settings, order: Order, *, say: Callable[[str], None]) -> tuple[ImportPlan, ImportResult]:

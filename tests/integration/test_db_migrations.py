@@ -17,7 +17,7 @@ from db.session import make_engine
 
 def test_models_equal_migrations(database_url: str) -> None:
     assert migrate.drift(database_url) == []
-    assert migrate.current(database_url) == migrate.head() == schema.REVISION
+    assert schema.current(database_url) == migrate.head() == schema.REVISION
 
 
 def test_drift_is_noticed(engine: sa.Engine, database_url: str) -> None:
@@ -63,7 +63,7 @@ def test_partial_indexes_exist(engine: sa.Engine) -> None:
 
 
 def test_upgrade_twice_changes_nothing(empty_database_url: str) -> None:
-    assert migrate.current(empty_database_url) is None
+    assert schema.current(empty_database_url) is None
     assert migrate.upgrade(empty_database_url) == migrate.upgrade(empty_database_url) == migrate.head()
 
 

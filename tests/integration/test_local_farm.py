@@ -11,7 +11,7 @@ import soundfile
 import sqlalchemy as sa
 from commands import environment, voicefarm
 
-from db import migrate
+from db import schema
 from db.locks import SCHEDULER_LOCK, holder, try_lock
 from db.session import make_engine
 from db.settings import Settings
@@ -57,7 +57,7 @@ def test_the_database_of_a_running_farm_is_refused_untouched(
         farm.open_farm(settings_for(tmp_path, empty_database_url), engine="fake"),
     ):
         raise AssertionError("opened")
-    assert migrate.current(empty_database_url) is None
+    assert schema.current(empty_database_url) is None
 
 
 def test_a_scheduler_that_is_leaving_is_waited_for(
