@@ -52,8 +52,15 @@ def _valid(match: re.Match[str]) -> str:
 
 
 def _parser(*, recover: bool) -> etree.XMLParser:
+    # ids are not collected: files that use one twice, or one that is no XML name, say clearly enough what is spoken
     return etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=recover
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        collect_ids=False,
+        recover=recover,
     )
 
 

@@ -37,6 +37,12 @@ def lines_of(
     return read(tt(body, root=root, head=head), folder, **options).sections[0].lines
 
 
+def test_ids_used_twice_or_no_xml_names_refuse_nothing(tmp_path: Path) -> None:
+    body = '<div><p xml:id="{}" begin="0s" end="1s">One.</p><p xml:id="{}" begin="1s" end="2s">Two.</p></div>'
+    assert [line.key for line in lines_of(body.format("a", "a"), tmp_path)] == ["a", "a~2"]
+    assert [line.key for line in lines_of(body.format("1:x", "2/y"), tmp_path)] == ["1:x", "2/y"]
+
+
 def test_a_paragraph_is_a_line_with_its_id_and_exact_times(tmp_path: Path) -> None:
     document = read(
         tt(
