@@ -42,6 +42,8 @@ class JobOptions(BaseModel):
     """Flagged takes wait for a person's verdict instead of being accepted with their findings."""
     cover: str | None = None
     """Store key of the cover picture (JPEG or PNG)."""
+    script: str | None = None
+    """Store key of the script file, where it is handed back as it was recorded."""
     year: str = ""
     narrator: str = ""
     """Shown as the reader in tags."""

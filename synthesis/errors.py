@@ -9,6 +9,7 @@
     ├── EngineError              the engine broke or returned something that is not audio
     │   ├── EngineOutOfMemory    out of device memory, even alone
     │   └── EngineDied           the engine's process ended or must end
+    ├── SheetUnwritable          a script that no workbook can hold
     └── AudioError               audio that cannot be read, mastered or encoded
         ├── AudioUnreadable
         ├── PartUnusable         a take that cannot go into a track
@@ -154,6 +155,19 @@ class ProfileUnknown(AudioError):
 
     def __str__(self) -> str:
         return f"there is no mastering profile {self.name!r}; choose one of {', '.join(self.known)}"
+
+
+class SheetUnwritable(SynthesisError):
+    """A workbook cannot hold what is to be written. ``place`` is the row, or ''."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(place, reason)
+        self.place = place
+        self.reason = reason
+
+    def __str__(self) -> str:
+        where = f", {self.place}" if self.place else ""
+        return f"the script as a workbook{where}: {self.reason}"
 
 
 class EncodeError(AudioError):

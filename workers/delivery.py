@@ -1,4 +1,6 @@
-"""A job's tracks become deliverables in place: M4B, MP3, FLAC and VTT files, the report, and the manifest last."""
+"""A job's tracks become deliverables in place: M4B, MP3, FLAC and VTT files, the script as
+recorded, the report, and the manifest last.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,7 @@ from workers.clips import LINE_FORMATS, Clip, path_of, wanted
 from workers.errors import TracksDamaged
 from workers.labels import release, safe_name, tags, track_name
 from workers.papers import DeliveredFile, manifest_data, report_data
+from workers.recorded import script_papers
 from workers.shelf import MANIFEST, Shelf, is_safe, open_shelf
 from workers.takes import fetch, sha256_of, spoken_lines
 from workers.tracks import damaged_sections
@@ -58,9 +61,10 @@ def _deliver(bench: PostBench, work: DeliveryWork) -> list[NewDeliverable]:
         files = _put_audio(shelf, bench.store, work, place)
         made_at = datetime.now(UTC)
         software = f"voicefarm {release()}"
-        report = _paper(place / REPORT, "report", render_report(report_data(work, files, made_at, software)))
-        _put(shelf, report)
-        files.append(report.file)
+        scripts, reasons = script_papers(work, manifest_data(work, files, made_at, software), bench.store, place)
+        files += [_put(shelf, _parcel(path, kind)) for path, kind in scripts]
+        report = render_report(report_data(work, files, made_at, software, reasons))
+        files.append(_put(shelf, _paper(place / REPORT, "report", report)))
         document = manifest_text(build_manifest(manifest_data(work, files, made_at, software)))
         manifest = _paper(place / MANIFEST, "manifest", document)
         _put(shelf, manifest)  # last: whoever sees it sees everything it lists
@@ -170,4 +174,8 @@ def _duration_ms(section: DeliverySection) -> int:
 
 def _paper(path: Path, kind: str, text: str) -> Parcel:
     path.write_text(text, encoding="utf-8", newline="\n")
+    return _parcel(path, kind)
+
+
+def _parcel(path: Path, kind: str) -> Parcel:
     return Parcel(path, DeliveredFile(path.name, kind, sha256_of(path), path.stat().st_size))

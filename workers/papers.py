@@ -81,8 +81,10 @@ def manifest_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: d
     )
 
 
-def report_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: datetime, software: str) -> ReportData:
-    """Everything the report shows."""
+def report_data(
+    work: DeliveryWork, files: Sequence[DeliveredFile], made_at: datetime, software: str, warnings: Sequence[str] = ()
+) -> ReportData:
+    """Everything the report shows; ``warnings`` are what went wrong on the way."""
     counts = Counter(line.voice for line in _spoken(work))
     draft = any(engine in DRAFT_ENGINES for _, engine, _ in _voices(work))
     return ReportData(
@@ -100,7 +102,7 @@ def report_data(work: DeliveryWork, files: Sequence[DeliveredFile], made_at: dat
         files=tuple(ReportFile(f.name, f.kind, f.size, f.sha256, f.duration_ms) for f in files if f.line is None),
         source=work.source_name,
         render_s=max(0.0, (made_at - work.created_at).total_seconds()),
-        warnings=(DRAFT_STATEMENT,) if draft else (),
+        warnings=(*((DRAFT_STATEMENT,) if draft else ()), *warnings),
         profile_notice=get_profile(work.profile).notice,
         facts={"Job": work.job_id, "Production": work.slug} | _line_files(files),
     )

@@ -56,13 +56,12 @@ def render(
 
     Example: voicefarm render book.epub -o out --cast FOX=draft-2
     """
-    from scheduler.local.asrecorded import with_script
     from scheduler.local.render import render as run
 
     order = make_order(file, reading, voices, making, out=out, engine=engine)
     settings = load_settings(home, log_file="render.log")
     say = _say if not (quiet or as_json) else _say_nothing
-    outcome = until_interrupted(lambda: with_script(run(settings, order, view_of(quiet, as_json), say=say), say))
+    outcome = until_interrupted(lambda: run(settings, order, view_of(quiet, as_json), say=say))
     if as_json:
         echo_json(outcome.as_json())
     else:

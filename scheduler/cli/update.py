@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -144,13 +143,11 @@ def update(
 
 def _render(settings: Settings, proposal: Proposal, result: ImportResult, *, as_json: bool, quiet: bool) -> None:
     """Render what was stored here and now, and say what was made."""
-    from scheduler.local.asrecorded import with_script
     from scheduler.local.following import follow
 
     if not as_json:
         _tell_changes(proposal)
-    say = partial(typer.echo, err=True)
-    outcome = until_interrupted(lambda: with_script(follow(settings, proposal, result, view_of(quiet, as_json)), say))
+    outcome = until_interrupted(lambda: follow(settings, proposal, result, view_of(quiet, as_json)))
     if as_json:
         echo_json({**_values(proposal, result), "outcome": outcome.as_json()})
     else:

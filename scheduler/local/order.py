@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from db.store import Store
     from scheduler.castfile import CastingFile
     from scheduler.lexicon import Lexicon
-    from scheduler.scripts.mapping import SheetMapping
     from scheduler.scripts.model import ScriptDocument
 
 DEFAULT_PRIORITY = 50
@@ -28,6 +26,9 @@ GAME_LINES = "lines-flac"
 """What a game's script makes besides: games play line by line, and find a file by the line's id."""
 GAME_SCRIPTS = frozenset({"yarn", "yarn-strings", "ink", "renpy", "renpy-dialogue", "twee"})
 """Readers of game scripts."""
+
+RECORDED_KINDS = frozenset({"dubbing", "dialogue"})
+"""Productions whose script is handed back as it was recorded."""
 
 
 class OrderError(SchedulerError):
@@ -175,42 +176,20 @@ def read_source(order: Order) -> ScriptDocument:
     """Read an order's script as its reading options say. Raises OrderError, ScriptError."""
     from typing import get_args
 
-    from scheduler.scripts.model import ReadOptions, ScriptKind
-    from scheduler.scripts.registry import read_script
-    from scheduler.scripts.timecode import FrameRateInvalid, parse_frame_rate
+    from scheduler.scripts.mapping import read_mapping
+    from scheduler.scripts.model import ScriptKind
+    from scheduler.scripts.reading import mapping_of, read_as
+    from scheduler.scripts.timecode import FrameRateInvalid
 
     kinds = get_args(ScriptKind)
     if order.script_kind is not None and order.script_kind not in kinds:
         raise OrderError(f"--kind {order.script_kind!r}: choose from {', '.join(kinds)}")
+    reading = reading_of(order)
+    mapping = mapping_of(reading) if order.mapping is None else read_mapping(order.mapping)
     try:
-        rate = None if order.frame_rate is None else parse_frame_rate(order.frame_rate)
+        return read_as(order.source, reading, mapping)
     except FrameRateInvalid as error:
         raise OrderError(f"--fps {order.frame_rate!r}: {error}") from error
-    options = ReadOptions(
-        language=order.language,
-        encoding=order.encoding,
-        include_roles=order.include_roles,
-        tables="read" if order.tables == "read" else "skip",
-        frame_rate=rate,
-    )
-    mapping = _mapping(order)
-    if mapping is not None:
-        options = mapping.applied_to(options)
-    return read_script(order.source, format=order.script_format, kind=order.script_kind, options=options)
-
-
-def _mapping(order: Order) -> SheetMapping | None:
-    """What the order's mapping file says, or what an earlier one said. Raises ScriptError."""
-    from scheduler.scripts.mapping import read_mapping
-
-    if order.mapping is not None:
-        return read_mapping(order.mapping)
-    if order.mapping_text is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "map.yaml"
-        path.write_text(order.mapping_text, encoding="utf-8")
-        return read_mapping(path)
 
 
 def reading_of(order: Order) -> Reading:
@@ -262,7 +241,10 @@ def plan(
     store: Store | None,
     lexicon: Lexicon | None = None,
 ) -> ImportPlan:
-    """Cast and plan; the cover goes to ``store``, or nowhere in a dry run. Raises CastingError, ProfileUnknown …"""
+    """Cast and plan. Raises CastingError, ProfileUnknown …
+
+    The cover, and a script that is delivered again as recorded, go to ``store``; in a dry run they are named only.
+    """
     from db.records import JobOptions
     from scheduler.castfile import Uncast
     from scheduler.casting import cast, roles_of
@@ -286,6 +268,7 @@ def plan(
             "review": order.review,
             "year": document.year,
             "cover": _keep_cover(document, store),
+            "script": _keep_script(order, document, store),
             "reading": reading_of(order),
         }
     )
@@ -379,6 +362,23 @@ def parse_roles(names: Sequence[str]) -> frozenset[str]:
 
 
 def _keep_cover(document: ScriptDocument, store: Store | None) -> str | None:
-    if document.cover is None or store is None:
+    cover = document.cover
+    if cover is None:
         return None
-    return store.put_bytes(document.cover, "png" if document.cover.startswith(b"\x89PNG") else "jpg")
+    suffix = "png" if cover.startswith(b"\x89PNG") else "jpg"
+    return f"{hashlib.sha256(cover).hexdigest()}.{suffix}" if store is None else store.put_bytes(cover, suffix)
+
+
+def _keep_script(order: Order, document: ScriptDocument, store: Store | None) -> str | None:
+    """Keep the file whose columns and notes are handed back with what was recorded. Raises ScriptUnreadable."""
+    from scheduler.planning import source_sha256
+    from scheduler.scripts.errors import ScriptUnreadable
+
+    if document.kind not in RECORDED_KINDS:
+        return None
+    if store is None:
+        return source_sha256(order.source)
+    try:
+        return store.put_file(order.source)
+    except FileNotFoundError as error:
+        raise ScriptUnreadable(order.source.name, "", "is gone; name the script again") from error

@@ -294,10 +294,7 @@ def _from_script(
     narrator = narrator or recasting.label(recasting.stored_narrator(stored), versions)
     voices = recasting.voices(conn, {*kept.values(), *given.values(), narrator})
     wanted = replace(order, voice=narrator, cast={**kept, **given})
-    planned = plan(wanted, document, voices, store, Lexicon(lexicon.list_entries(conn)))
-    if store is None and document.cover is not None:
-        planned = _with_cover_named(planned, document.cover)
-    return planned, voices
+    return plan(wanted, document, voices, store, Lexicon(lexicon.list_entries(conn))), voices
 
 
 def _from_stored(
@@ -327,15 +324,6 @@ def _undecided(keys: Sequence[str]) -> tuple[str, ...]:
         f"line {keys[0]}{others} keep the readings they have: which of them are the script's own is not known; "
         "name the script FILE and the lexicon is put to use in them too",
     )
-
-
-def _with_cover_named(plan: ImportPlan, cover: bytes) -> ImportPlan:
-    """The plan as it will be once its cover is in the store."""
-    import hashlib
-
-    suffix = "png" if cover.startswith(b"\x89PNG") else "jpg"
-    name = f"{hashlib.sha256(cover).hexdigest()}.{suffix}"
-    return replace(plan, options=plan.options.model_copy(update={"cover": name}))
 
 
 # --- storing ---
@@ -409,7 +397,8 @@ def _sections_again(
 ) -> tuple[str, ...]:
     """Titles of the sections that no track of the revision before serves: a track is found by all that is in it."""
     production = stored.production
-    options = stored.options.model_copy(update={"reading": plan.options.reading})  # not part of what is made
+    aside = {"reading": plan.options.reading, "script": plan.options.script}  # no part of a track
+    options = stored.options.model_copy(update=aside)
     before = (production.title, production.author, production.language, stored.profile, options)
     if before != (plan.title, plan.author, plan.language, plan.profile, plan.options):
         return tuple(section.title or section.key for section in plan.sections)

@@ -120,7 +120,7 @@ def test_a_dub_is_read_as_before_when_it_is_updated_and_delivered_with_its_scrip
     (desk.folder / "dub.csv").write_text(header + "\n".join(rows), encoding="utf-8")
     given = ("--map", "map.yaml", "--fps", "25", "--language", "de", "--kind", "dubbing", "--title", "Dub")
     first = desk.render(desk.folder / "dub.csv", *given)
-    assert "dapt" in {file["kind"] for file in first["files"]}
+    assert {"dapt", "sheet"} <= {file["kind"] for file in first["files"]}
     (desk.folder / "map.yaml").unlink()
     again = [rows[0], rows[1].replace("Nein.", "Doch!"), "R1-3,ANNA,,00:00:06:00"]
     (desk.folder / "v2.csv").write_text(header + "\n".join(again), encoding="utf-8")
