@@ -180,6 +180,7 @@ class GptSovitsEngine:
         if line is None:
             return False
         self._drop(line)
+        line.let_go()
         return True
 
     def unload(self, voice: VoiceSpec) -> bool:
@@ -407,6 +408,7 @@ class GptSovitsEngine:
         took_ms = round((self._clock() - line.admitted) * 1000)
         findings = findings_of(line) if audio is not None else ()
         self._finished.append(RenderedLine(line.request.line_id, audio, error, took_ms, findings))
+        line.let_go()
         self._work += 1
 
     def _drop(self, line: LineWork) -> None:
@@ -454,6 +456,8 @@ class GptSovitsEngine:
         log.warning("out of memory with %d lines in flight: %d slots for now", len(lines), self._slots)
 
     def _forget_lines(self) -> None:
+        for line in self._lines.values():
+            line.let_go()
         self._lines.clear()
         self._unread.clear()
         self._waiting.clear()

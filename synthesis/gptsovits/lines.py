@@ -111,6 +111,10 @@ class LineWork:
         """Whether every segment has its take."""
         return bool(self.segments) and all(segment.kept is not None for segment in self.segments)
 
+    def let_go(self) -> None:
+        """Part with the segments, which know their line: their tensors and audio go now and wait for no collector."""
+        self.segments.clear()
+
 
 def segment_seed(seed: int, index: int, attempt: int) -> int:
     """The seed of an attempt at a segment, 0 … 2**63-1: it follows from the line's and from nothing else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import pickle
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from synthesis.errors import EngineDied, EngineOutOfMemory, LanguageUnsupported,
 from synthesis.gptsovits import say
 from synthesis.gptsovits.engine import GptSovitsEngine
 from synthesis.gptsovits.errors import CodesNotFinite, LineOverdue
-from synthesis.gptsovits.lines import segment_seed
+from synthesis.gptsovits.lines import SegmentWork, segment_seed
 from synthesis.gptsovits.loading import Loaders
 from synthesis.qc.gates import check_take
 from synthesis.qc.takes import take_to_bytes
@@ -256,6 +257,24 @@ def test_a_cancelled_line_leaves_the_others_alone(engine: GptSovitsEngine, nano:
     assert engine.in_flight() == 2
     assert render(engine, []).keys() == {2, 3}
     assert not engine.cancel(1)
+
+
+def test_lines_that_ended_leave_nothing_for_the_collector(engine: GptSovitsEngine, nano: Nano) -> None:
+    spec = nano.spec(rerolls=0)
+    render(engine, [line(1, TEXTS[1], spec)])  # whatever is loaded at the first line is there
+    gc.collect()
+    gc.disable()
+    try:
+        done = render(engine, [line(number, text, spec) for number, text in enumerate(("\U0001f600", *TEXTS))])
+        engine.submit([line(9, TEXTS[0], spec)])
+        engine.step()
+        cancelled = engine.cancel(9)
+        left = [each for each in gc.get_objects() if type(each) is SegmentWork]
+    finally:
+        gc.enable()
+    assert [number for number, each in done.items() if each.error is not None] == [0]
+    assert cancelled
+    assert left == []
 
 
 def test_a_line_that_takes_too_long_ends_and_its_slots_are_free(nano: Nano) -> None:
