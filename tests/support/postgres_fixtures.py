@@ -72,6 +72,8 @@ def postgres() -> Iterator[str]:
     except ServerFailed as error:
         missing(str(error))
         raise
+    _run(url, sql.SQL("ALTER SYSTEM SET fsync = off"))  # a database of a test need not outlive the machine's power
+    _run(url, sql.SQL("SELECT pg_reload_conf()"))
     yield url
     server.remove()
 
