@@ -21,6 +21,7 @@ from synthesis.errors import (
     NothingToMaster,
     PartUnusable,
     ProfileUnknown,
+    SheetUnwritable,
     SynthesisError,
     TextError,
     VoiceError,
@@ -44,6 +45,7 @@ FAILURES: Mapping[type[Exception], FailureClass] = {
     NothingToMaster: _F.ENGINE_ERROR,
     ProfileUnknown: _F.ENGINE_ERROR,
     EncodeError: _F.ENGINE_ERROR,
+    SheetUnwritable: _F.ENGINE_ERROR,
     LoudnessUnreachable: _F.ENGINE_ERROR,
     StoreError: _F.STORE_FULL,
 }
