@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -36,17 +37,22 @@ def plain_url(url: str) -> str:
     return normalise_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def make_engine(url: str, *, pool_size: int = 5, application_name: str = "voicefarm") -> sa.Engine:
+def make_engine(
+    url: str, *, pool_size: int = 5, application_name: str = "voicefarm", lease_s: float | None = None
+) -> sa.Engine:
     """Make an engine: psycopg 3, READ COMMITTED, UTC, and time limits on locks, statements and idle transactions.
 
     A session that waits for a lock longer than 5 s, or runs a statement longer than 30 s, fails with an
-    ``OperationalError`` that ``retry_transient`` tries again. Nothing is connected before the first use.
+    ``OperationalError`` that ``retry_transient`` tries again. The server ends a transaction left idle for 60 s; that of
+    a process with a lease when the lease is over: stopped between two statements, it would keep rows that others wait
+    for. Nothing is connected before the first use.
     """
+    idle_ms = IDLE_IN_TRANSACTION_MS if lease_s is None else min(IDLE_IN_TRANSACTION_MS, math.ceil(lease_s * 1000))
     parsed = normalise_url(url)
     options = [
         f"-c lock_timeout={LOCK_TIMEOUT_MS}",
         f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
-        f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}",
+        f"-c idle_in_transaction_session_timeout={idle_ms}",
         "-c timezone=UTC",
     ]
     given = parsed.query.get("options")
@@ -78,6 +84,8 @@ def is_transient(error: BaseException) -> bool:
         state = cause.sqlstate or ""
         # 28: wrong password, 3D: no such database, 53100: disk full. Waiting does not cure the first two
         return not state.startswith(("28", "3D"))
+    if isinstance(cause, psycopg.errors.IdleInTransactionSessionTimeout):  # an InternalError to psycopg
+        return True
     return isinstance(error, exc.DBAPIError) and error.connection_invalidated
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.locks import SCHEDULER_LOCK, try_lock
+from db.session import LOCK_TIMEOUT_MS
 
 log = logging.getLogger(__name__)
 
@@ -17,11 +19,13 @@ class Leadership:
     """The wish to be the active scheduler, on a connection of its own.
 
     Every step of the scheduler is safe without the lock (rows are claimed under SKIP LOCKED or fenced); the lock only
-    keeps two schedulers from doing the same work twice.
+    keeps two schedulers from doing the same work twice. With a lease (seconds) the server ends a session that was not
+    looked at for that long and the longest wait for a row: a scheduler that was stopped, not killed, is succeeded too.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, lease_s: float | None = None) -> None:
         self._engine = engine
+        self._idle_ms = 0 if lease_s is None else math.ceil(lease_s * 1000) + LOCK_TIMEOUT_MS
         self._session: sa.Connection | None = None
         self._leads = False
 
@@ -62,7 +66,9 @@ class Leadership:
         session.execute(
             sa.text(
                 "SELECT set_config('tcp_keepalives_idle', '10', false), "
-                "set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false)"
-            )
+                "set_config('tcp_keepalives_interval', '5', false), set_config('tcp_keepalives_count', '3', false), "
+                "set_config('idle_session_timeout', :idle_ms, false)"
+            ),
+            {"idle_ms": str(self._idle_ms)},
         )
         return session

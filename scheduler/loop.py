@@ -57,8 +57,10 @@ class Scheduler:
     ) -> None:
         self._settings = settings
         self._url = database_url
-        self._engine = make_engine(database_url, pool_size=2, application_name="voicefarm-scheduler")
-        self._leadership = Leadership(self._engine)
+        self._engine = make_engine(
+            database_url, pool_size=2, application_name="voicefarm-scheduler", lease_s=settings.lease_s
+        )
+        self._leadership = Leadership(self._engine, settings.lease_s)
         self._relay = Relay(self._engine, publisher or make_publisher(app))
         self._listener: Listener | None = None
         self._outbox_filled = threading.Event()

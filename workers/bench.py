@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from db.session import make_engine, retry_transient
+from db.session import is_transient, make_engine, retry_transient
 from db.settings import Settings
 from db.store import Store
 from workers.heartbeat import Heartbeat, Identity
@@ -31,7 +31,9 @@ class PostBench:
         self.counters = Counters()
         self.store = Store(settings.resolved_store_url)
         self.session = Session(name)
-        self.database: sa.Engine = make_engine(database_url, pool_size=2, application_name="voicefarm-post")
+        self.database: sa.Engine = make_engine(
+            database_url, pool_size=2, application_name="voicefarm-post", lease_s=settings.lease_s
+        )
         self._heartbeat = Heartbeat(
             self.database,
             self.session,
@@ -109,7 +111,9 @@ class Lease:
         while not self._stop.wait(self._every_s):
             try:
                 alive = self._once()
-            except sa.exc.OperationalError:
+            except sa.exc.DBAPIError as error:
+                if not is_transient(error):
+                    raise
                 continue  # the next beat tries again; the server's clock decides whether it came in time
             if not alive:
                 self._lost.set()

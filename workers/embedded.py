@@ -45,7 +45,9 @@ class EmbeddedWorkers:
         self._app = app
         self._engine_name = engine
         self._name = f"local@{socket.gethostname()}"
-        self._database = make_engine(database_url, pool_size=4, application_name="voicefarm-local")
+        self._database = make_engine(
+            database_url, pool_size=4, application_name="voicefarm-local", lease_s=settings.lease_s
+        )
         speech = make_speech_engine(engine, capacity=capacity, device=device)
         self._lines = LineWorker(settings, self._database, speech, device=device, name=self._name)
         self._post = register_post_tasks(app, settings, database_url, f"post.{self._name}")

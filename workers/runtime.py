@@ -106,7 +106,7 @@ def run_line_worker(
     broker_url, database_url = _urls(settings)
     quiet_per_line_logging()
     speech = make_speech_engine(engine, capacity=capacity, device=local_device)
-    database = make_engine(database_url, pool_size=4, application_name="voicefarm-worker")
+    database = make_engine(database_url, pool_size=4, application_name="voicefarm-worker", lease_s=settings.lease_s)
     worker = LineWorker(settings, database, speech, device=device, name=name or worker_name(device))
     app = make_app(broker_url)
     app.conf.broker_transport = transport_for(broker_url)

@@ -124,7 +124,7 @@ def test_what_is_not_audio_is_tried_again(running: Farm, tmp_path: Path, fault: 
 
 @pytest.fixture
 def small_disk(running: Farm) -> Iterator[Path]:
-    """A full store: a small file system where root can mount one, a folder that takes no files elsewhere."""
+    """A store that ``fill`` can fill: a small file system where root can mount one, an ordinary folder elsewhere."""
     store = running.folder / "store"
     store.mkdir(parents=True, exist_ok=True)
     if os.getuid() == 0:
@@ -134,13 +134,11 @@ def small_disk(running: Farm) -> Iterator[Path]:
         if mounted.returncode != 0:
             missing("root, but not allowed to mount a file system: a full store cannot be made here")
         try:
-            fill(store / "ballast")
             yield store
         finally:
             running.close()
             subprocess.run(["umount", "-l", str(store)], check=True)
         return
-    store.chmod(0o500)
     yield store
     store.chmod(0o700)
 
@@ -148,14 +146,16 @@ def small_disk(running: Farm) -> Iterator[Path]:
 def test_a_full_store_pauses_and_burns_nothing(running: Farm, book: Path, small_disk: Path) -> None:
     running.scheduler()
     running.post()
-    running.worker()
     job = running.submit(book)
+    fill(small_disk)
+    running.worker()
     wait_until(lambda: holds(running) == [("store", "store_full")], "the store to be on hold")
     assert running.done(job) == 0
-    if (small_disk / "ballast").exists():
-        (small_disk / "ballast").unlink()
-    else:
-        small_disk.chmod(0o700)
+    with pytest.raises(AssertionError, match="the store could not keep"):
+        running.submit(sheet(book.with_name("other.csv"), ["There is no room for this script."], chapters=1))
+    with running.engine.connect() as conn:
+        assert conn.scalar(sa.text("SELECT count(*) FROM job")) == 1, "nothing of it was committed"
+    free(small_disk)
     assert running.wait(job, timeout_s=90).state == "delivered"
     with running.engine.connect() as conn:
         assert conn.scalar(sa.text("SELECT max(burnt) FROM line")) == 0
@@ -194,11 +194,22 @@ def test_a_post_worker_killed_while_it_makes_a_track(running: Farm, book: Path) 
     assert running.broken_rules(job, TAKES) == []
 
 
-def fill(path: Path) -> None:
-    """Write until the file system is full."""
-    with path.open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+def fill(store: Path) -> None:
+    """Write until the file system is full; let the folder take no files where it is not a file system of its own."""
+    if not store.is_mount():
+        store.chmod(0o500)
+        return
+    with (store / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
         while True:
             ballast.write(b"\0" * 4096)
+
+
+def free(store: Path) -> None:
+    """Undo ``fill``."""
+    if store.is_mount():
+        (store / "ballast").unlink()
+    else:
+        store.chmod(0o700)
 
 
 def held_by(running: Farm, worker: str) -> int:

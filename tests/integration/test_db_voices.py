@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import farm_rows as rows
 import pytest
 import sqlalchemy as sa
 from plans import add_voice, make_plan
+from sqlalchemy.exc import DBAPIError
 
 from db.digest import voice_digest
 from db.errors import BadPlan, NotFound
@@ -23,7 +25,7 @@ from db.queries import lines, productions, reaper, voices, watermarks
 from db.queries.holds import hold_store
 from db.queries.imports import import_script
 from db.records import FailedLine
-from db.session import make_engine
+from db.session import is_transient, make_engine
 from db.states import FailureClass, ProductionState
 
 
@@ -296,6 +298,18 @@ class TestNotify:
     def test_nobody_there(self) -> None:
         with Listener("postgresql://x@/x?host=/nowhere") as listener:
             assert not listener.wait(0.05)
+
+
+def test_a_process_with_a_lease_keeps_no_row_longer_when_it_stops(database_url: str) -> None:
+    engine = make_engine(database_url, lease_s=0.2)
+    with engine.connect() as conn:
+        conn.execute(sa.text("SELECT 1"))
+        time.sleep(0.6)
+        with pytest.raises(DBAPIError, match="idle-in-transaction") as ended:
+            conn.execute(sa.text("SELECT 1"))
+    assert is_transient(ended.value)
+    assert is_transient(ended.value.orig), "as COPY raises it"
+    engine.dispose()
 
 
 def test_an_engine_limits_locks_statements_and_idleness(database_url: str) -> None:

@@ -11,10 +11,12 @@ import pytest
 import sqlalchemy as sa
 from farm import wait_until
 from plans import add_voice, make_plan
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.queries import imports, status
 from db.records import JobOptions
 from db.settings import Settings
+from scheduler import leader
 from scheduler.loop import Scheduler
 from workers.app import make_app
 
@@ -100,6 +102,20 @@ def test_a_scheduler_whose_session_is_ended_gives_way(settings: Settings, databa
             conn.commit()
             wait_until(lambda: conn.scalar(holder, {"db": database}) not in (None, before), "somebody else leads", 10)
             wait_until(lambda: first.leads != second.leads, "exactly one leads", 10)
+
+
+def test_a_scheduler_that_was_stopped_is_succeeded(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leader, "LOCK_TIMEOUT_MS", 0)
+    stopped, standby = leader.Leadership(engine, lease_s=0.3), leader.Leadership(engine, lease_s=0.3)
+    assert stopped.look()
+    assert not standby.look()
+    wait_until(standby.look, "the standby leads", 5)
+    with pytest.raises(SQLAlchemyError):
+        stopped.look()
+    assert not stopped.leads
+    assert not stopped.look(), "awake again, it stands by"
+    standby.resign()
+    stopped.resign()
 
 
 def test_every_connection_cut_at_once_is_survived(settings: Settings, database_url: str, engine: sa.Engine) -> None:
