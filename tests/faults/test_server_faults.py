@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from farm import Farm, farm, wait_until
 from rabbitmq import PrivateNode
@@ -20,15 +18,7 @@ from db.server_files import choose_layout
 TAKES = 24
 
 
-@pytest.fixture
-def wiped_safe(tmp_path: Path, database_url: str, private_broker: PrivateNode) -> Iterator[Farm]:
-    """A farm on the node's default virtual host, which is there again after its data was deleted."""
-    with farm(tmp_path / "farm", database_url, private_broker.url) as made:
-        yield made
-
-
-def test_rabbitmq_is_restarted(wiped_safe: Farm, private_broker: PrivateNode, book: Path) -> None:
-    running = wiped_safe
+def test_rabbitmq_is_restarted(running: Farm, private_broker: PrivateNode, book: Path) -> None:
     job = started(running, book)
     private_broker.stop()
     late = running.worker("w2")
@@ -39,8 +29,7 @@ def test_rabbitmq_is_restarted(wiped_safe: Farm, private_broker: PrivateNode, bo
     wait_until(lambda: "consumes" in late.tail(), lambda: f"the late worker to work:\n{late.tail()}")
 
 
-def test_rabbitmq_is_killed_and_its_data_deleted(wiped_safe: Farm, private_broker: PrivateNode, book: Path) -> None:
-    running = wiped_safe
+def test_rabbitmq_is_killed_and_its_data_deleted(running: Farm, private_broker: PrivateNode, book: Path) -> None:
     job = started(running, book)
     private_broker.kill()
     private_broker.wipe()

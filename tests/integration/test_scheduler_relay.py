@@ -135,7 +135,7 @@ def test_a_queue_deleted_under_a_living_connection_is_declared_again(
 def test_rows_survive_a_broker_that_dies_and_returns_without_its_data(
     engine: sa.Engine, private_broker: PrivateNode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = make_app(private_broker.url)
+    app = make_app(private_broker.vhost_url())
     now = itertools.count(step=10)  # every look at the clock is past the back-off
     relay = Relay(engine, make_publisher(app), clock=lambda: float(next(now)))
     fill(engine, 10)

@@ -34,12 +34,24 @@ def broker_url(broker: Broker) -> str:
     return broker.vhost_url()
 
 
-@pytest.fixture(scope="module")
-def private_broker() -> Iterator[PrivateNode]:
-    """A node of the module's own, which may be stopped, killed and wiped."""
+@pytest.fixture(scope="session")
+def private_node(request: pytest.FixtureRequest) -> Iterator[PrivateNode]:
+    """The node of this run where it is ours, else one more."""
     if not (BIN / "rabbitmq-server").exists():
         missing("faults of the broker need a private node: apt-get install --no-install-recommends rabbitmq-server")
+    broker = request.getfixturevalue("broker")
+    if isinstance(broker, PrivateNode):
+        yield broker
+        return
     node = PrivateNode()
     node.start()
     yield node
     node.close()
+
+
+@pytest.fixture
+def private_broker(private_node: PrivateNode) -> Iterator[PrivateNode]:
+    """A node which may be stopped, killed and wiped: it knows its virtual hosts again, and runs for the next test."""
+    yield private_node
+    if not private_node.running:
+        private_node.start()

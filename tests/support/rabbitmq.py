@@ -6,7 +6,10 @@ A private node listens on loopback only, keeps everything under one temporary di
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -15,6 +18,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +27,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import amqp
 
 BIN = Path("/usr/lib/rabbitmq/bin")
+VHOSTS = 24
+"""Virtual hosts that a node is started with."""
 LOCAL_URL = "amqp://guest:guest@127.0.0.1:5672//"
 INSTALL_HINT = (
     "the tests need a RabbitMQ: set BROKER_URL=amqp://user:password@host:port/vhost, or start one on localhost:5672, "
@@ -86,6 +92,30 @@ class GivenBroker:
         return None
 
 
+def new_vhost() -> str:
+    """A name for a virtual host that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+def definitions(vhosts: Sequence[str]) -> dict[str, object]:
+    """What a node knows from its start: its user and these virtual hosts, each worth two calls of rabbitmqctl."""
+    salt = b"salt"
+    hashed = base64.b64encode(salt + hashlib.sha256(salt + b"guest").digest()).decode()
+    every = {"user": "guest", "configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "users": [
+            {
+                "name": "guest",
+                "password_hash": hashed,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "vhosts": [{"name": name} for name in ("/", *vhosts)],
+        "permissions": [{**every, "vhost": name} for name in ("/", *vhosts)],
+    }
+
+
 @dataclass
 class PrivateNode:
     """A RabbitMQ node of our own, below one directory."""
@@ -98,6 +128,7 @@ class PrivateNode:
     _process: subprocess.Popen[bytes] | None = None
     _uid: int | None = None
     _gid: int | None = None
+    _vhosts: list[str] = field(default_factory=lambda: [new_vhost() for _ in range(VHOSTS)])
 
     def __post_init__(self) -> None:
         for name in ("home", "mnesia", "log"):
@@ -109,7 +140,9 @@ class PrivateNode:
             "vm_memory_high_watermark.absolute = 1GB\n"
             "disk_free_limit.absolute = 50MB\n"
             "log.console = false\n"
+            f"load_definitions = {self.root / 'definitions.json'}\n"
         )
+        (self.root / "definitions.json").write_text(json.dumps(definitions(self._vhosts)))
         if os.getuid() == 0:  # the node refuses to share files with root; nobody is enough
             self._uid = self._gid = 65534
             self.root.chmod(0o755)
@@ -161,6 +194,11 @@ class PrivateNode:
             time.sleep(0.1)
 
     @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
@@ -171,9 +209,12 @@ class PrivateNode:
             raise BrokerUnavailable(f"rabbitmqctl {' '.join(arguments)} ended with {code}")
 
     def vhost_url(self) -> str:
-        name = f"t{uuid.uuid4().hex[:12]}"
-        self.ctl("add_vhost", name)
-        self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        if self._vhosts:
+            name = self._vhosts.pop()
+        else:
+            name = new_vhost()
+            self.ctl("add_vhost", name)
+            self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
         return f"amqp://guest:guest@127.0.0.1:{self.port}/{quote(name)}"
 
     def stop(self) -> None:
@@ -194,7 +235,7 @@ class PrivateNode:
         self._process = None
 
     def wipe(self) -> None:
-        """Delete the data of a stopped node: queues, messages, virtual hosts."""
+        """Delete the data of a stopped node; only the virtual hosts of its start come back."""
         for path in (self.root / "mnesia").iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
