@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# some accounts forbid bytecode: every one of the tests' many processes would compile the whole project anew
+unexport PYTHONDONTWRITEBYTECODE
 PIP_FLAGS := --disable-pip-version-check -q -c constraints.txt
 
 .DEFAULT_GOAL := help

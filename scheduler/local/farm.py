@@ -107,7 +107,7 @@ def open_farm(
         if in_process:
             _prepare(database, settings)
             name = engine if isinstance(engine, str) else engine(_voices(database))
-            stack.enter_context(_running(settings, url, name, capacity))
+            stack.enter_context(_running(settings, url, database, name, capacity))
         yield FarmHandle(url, database, in_process, name)
 
 
@@ -161,7 +161,10 @@ def _prepare(database: sa.Engine, settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _running(settings: Settings, url: str, engine: str, capacity: int | None) -> Iterator[None]:
+def _running(settings: Settings, url: str, database: sa.Engine, engine: str, capacity: int | None) -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from db.notify import notify
     from scheduler.loop import Scheduler
     from workers.app import make_app
     from workers.embedded import EmbeddedWorkers
@@ -178,5 +181,7 @@ def _running(settings: Settings, url: str, engine: str, capacity: int | None) ->
         yield
     finally:
         stop.set()
+        with contextlib.suppress(SQLAlchemyError), database.begin() as conn:
+            notify(conn)  # the scheduler may be waiting for a hint
         thread.join(30)
         workers.stop()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy  # which loads its ndimage at the first loud peak: a third of a second that most programmes save
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from synthesis.audio import Samples
 from synthesis.mastering.loudness import from_db, to_db
@@ -107,6 +107,7 @@ def _clusters(wanted: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 def _smooth(wanted: NDArray[np.float32]) -> NDArray[np.float32]:
     """Hold each minimum for _HOLD on both sides, then smooth with two boxes."""
-    held = minimum_filter1d(wanted.astype(np.float64), 2 * _HOLD + 1, mode="constant", cval=1.0)
-    smooth = uniform_filter1d(uniform_filter1d(held, _SMOOTH, mode="nearest"), _SMOOTH, mode="nearest")
+    held = scipy.ndimage.minimum_filter1d(wanted.astype(np.float64), 2 * _HOLD + 1, mode="constant", cval=1.0)
+    box = scipy.ndimage.uniform_filter1d
+    smooth = box(box(held, _SMOOTH, mode="nearest"), _SMOOTH, mode="nearest")
     return np.asarray(np.minimum(smooth, 1.0), dtype=np.float32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # which loads its ndimage when something is looked for
 import scipy.fft
 import soxr
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from synthesis.audio import Samples
 from synthesis.watermark.pattern import BAND_HZ, BANDS, LOWEST_HZ
@@ -88,7 +88,9 @@ class Whitener:
         """Learn from levels (frames, BANDS), at least one frame."""
         rest = _rest(levels)
         spectrum = scipy.fft.rfft(rest, _fft_size(rest), axis=0)
-        density = uniform_filter1d(np.mean(spectrum.real**2 + spectrum.imag**2, axis=1), 9, mode="nearest")
+        density = scipy.ndimage.uniform_filter1d(
+            np.mean(spectrum.real**2 + spectrum.imag**2, axis=1), 9, mode="nearest"
+        )
         density /= density.mean() + 1e-20
         blocks = _blocks(_flat_in_time(rest, density))
         covariance = np.matmul(blocks.transpose(0, 2, 1), blocks).sum(axis=0)
@@ -104,8 +106,8 @@ class Whitener:
 
 
 def _rest(levels: Plane) -> Plane:
-    rest = levels - uniform_filter1d(levels, min(_TIME_SPAN, len(levels)), axis=0, mode="nearest")
-    rest -= uniform_filter1d(rest, _BAND_SPAN, axis=1, mode="nearest")
+    rest = levels - scipy.ndimage.uniform_filter1d(levels, min(_TIME_SPAN, len(levels)), axis=0, mode="nearest")
+    rest -= scipy.ndimage.uniform_filter1d(rest, _BAND_SPAN, axis=1, mode="nearest")
     spread = float(np.sqrt(np.mean(rest**2)))
     if spread <= 1e-6:
         return np.zeros_like(levels)
