@@ -32,8 +32,8 @@ demo: $(VENV)/base ## Render the example book with the draft voice (no GPU, no s
 # tests of the first part wait for servers half of their time; farms that are killed and wiped must not outlast their leases
 test: $(VENV)/test ## Install what the tests need and run all of them, on a real Postgres and a real RabbitMQ
 	@$(BIN)/python tests/support/install_services.py
-	@$(BIN)/python -m pytest -n 3 --ignore tests/faults
-	@$(BIN)/python -m pytest -n 2 tests/faults
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/faults
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 unit: $(VENV)/test ## The tests that need no service
 	@$(BIN)/python -m pytest tests/unit tests/properties tests/parity tests/repo
@@ -44,7 +44,7 @@ integration: $(VENV)/test ## The tests on real servers, without the faults
 
 faults: $(VENV)/test ## Kill, stop and wipe things while a book renders
 	@$(BIN)/python tests/support/install_services.py
-	@$(BIN)/python -m pytest -n 2 tests/faults
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 check: $(VENV)/test ## Formatting, lint, types, and who may import whom
 	@$(BIN)/ruff format --check .
