@@ -10,7 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes share the cores already; th
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when torch and numpy are imported
         os.environ.setdefault(_name, "1")
 
-pytest_plugins = ["broker_fixtures", "postgres_fixtures", "s3_fixtures"]
+pytest_plugins = ["scratch", "broker_fixtures", "postgres_fixtures", "s3_fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

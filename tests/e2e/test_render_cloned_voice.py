@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 from nano_voice import TRANSCRIPT, Nano, nano_voice
 
@@ -26,12 +27,21 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Nano:
     return nano_voice(tmp_path_factory.mktemp("nano"))
 
 
-def voicefarm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def environment(folder: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("VOICEFARM_") and not k.endswith("R_URL")}
     kept.pop("DATABASE_URL", None)
+    return {**kept, "VOICEFARM_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
+
+
+def voicefarm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in this process, which has torch already."""
+    return commands.voicefarm(*arguments, folder=folder, env=environment(folder))
+
+
+def voicefarm_process(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "scheduler.cli", *arguments],
-        env={**kept, "VOICEFARM_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"},
+        env=environment(folder),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -46,7 +56,7 @@ def add(folder: Path, nano: Nano, *more: str, ref: Path | None = None) -> subpro
     return voicefarm(folder, "voices", "add", "anna", *models, *clip, *more)
 
 
-@pytest.mark.timeout(300)  # four commands that import everything, on a machine that may be busy
+@pytest.mark.timeout(300)  # on a machine that may be busy
 def test_added_refused_without_consent_then_rendered_by_its_name(nano: Nano, tmp_path: Path) -> None:
     script = tmp_path / "river.md"
     script.write_text(SCRIPT, encoding="utf-8")
@@ -68,7 +78,7 @@ def test_added_refused_without_consent_then_rendered_by_its_name(nano: Nano, tmp
     assert {who["voice"] for who in json.loads(planned.stdout)["characters"]} == {"anna@1"}
     missing = json.loads(voicefarm(tmp_path, "plan", str(script), "--voice", "nobody", "--json").stdout)
     assert missing["voices_missing"] == ["nobody"]
-    done = voicefarm(tmp_path, *order)
+    done = voicefarm_process(tmp_path, *order)
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["complete"]

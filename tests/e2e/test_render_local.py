@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
 from farm import wait_until
 
@@ -52,6 +53,12 @@ class Desk:
             # a run in the background of a shell ignores SIGINT, and its children would inherit that
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+    def ask(self, *arguments: str) -> str:
+        """What a command prints that is not worth a process of its own."""
+        done = commands.voicefarm(*arguments, folder=self.folder, env=self.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def run(self, *arguments: str, code: int = 0) -> str:
         process = self.start(*arguments)
@@ -99,14 +106,14 @@ def test_made_then_reused_then_one_line_changed(desk: Desk) -> None:
     assert len(moved) == 1
     assert "2" in Path(moved.pop()).name
 
-    listed = json.loads(desk.run("jobs", "--json"))
+    listed = json.loads(desk.ask("jobs", "--json"))
     assert [job["state"] for job in listed] == ["delivered", "delivered"]
-    shown = json.loads(desk.run("status", first["slug"], "--lines", "--json"))
+    shown = json.loads(desk.ask("status", first["slug"], "--lines", "--json"))
     assert len(shown["lines"]) == first["lines"]
-    assert "delivered" in desk.run("status", first["slug"])
+    assert "delivered" in desk.ask("status", first["slug"])
 
     flac = next(file["path"] for file in changed["files"] if file["kind"] == "flac")
-    verdict = json.loads(desk.run("verify", flac, "--json"))
+    verdict = json.loads(desk.ask("verify", flac, "--json"))
     assert verdict["found"]
     assert verdict["production"] == first["slug"]
     assert verdict["made_at"]
@@ -174,14 +181,14 @@ def test_a_flagged_take_waits_for_a_person_and_is_delivered_when_approved(desk: 
     order = ("render", str(script), "-o", "out", "--engine", "fake", "--formats", "flac", "--review")
     waiting = json.loads(desk.run(*order, "--json", code=3))
     assert not waiting["complete"]
-    lines = json.loads(desk.run("status", waiting["slug"], "--lines", "--json"))["lines"]
+    lines = json.loads(desk.ask("status", waiting["slug"], "--lines", "--json"))["lines"]
     flagged = [line for line in lines if line["state"] == "rendered"]
     assert len(flagged) == 1
     assert not (desk.folder / "out" / "manifest.json").exists()
     process = desk.start(*order)
     _, told = process.communicate(timeout=110)
     assert f"voicefarm approve {flagged[0]['line_id']}" in told
-    desk.run("approve", str(flagged[0]["line_id"]))
+    desk.ask("approve", str(flagged[0]["line_id"]))
     done = json.loads(desk.run(*order, "--json"))
     assert done["complete"]
     assert (desk.folder / "out" / "manifest.json").exists()
