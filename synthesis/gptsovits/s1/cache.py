@@ -35,6 +35,7 @@ class KvCache:
         dtype: torch.dtype,
     ) -> None:
         self.positions = positions
+        self.slots = slots
         self._moves = device.type == "cpu"
         capacity = min(positions, GROWTH) if self._moves else positions
         shape = (2, slots, heads, capacity, head_width)

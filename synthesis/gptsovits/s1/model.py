@@ -224,7 +224,9 @@ class S1Model:
             mask_for(positions[span], run.reach, self.shape.heads, self.dtype)
             for span, run in zip(spans, runs, strict=True)
         ]
-        x = self._rows(self._embedding.codes(codes, code_positions))  # [M, width], M >= R
+        x = self._embedding.codes(codes, code_positions)
+        if cache.slots > 1:  # where there is no company ever, one row may have the order of adding that is fastest
+            x = self._rows(x)  # [M, width], M >= R
         room = torch.zeros_like(x)  # rows from R on stay zero
         for layer, pairs in zip(self._layers, cache.layers, strict=True):
             qkv = layer.qkv(x).view(x.shape[0], 3, self.shape.heads, -1)[:rows]  # [R, 3, heads, head width]
