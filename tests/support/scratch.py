@@ -27,9 +27,7 @@ def _suits() -> bool:
     return programs and found.f_bavail * found.f_frsize > NEEDED and psutil.virtual_memory().available > 2 * NEEDED
 
 
-if (
-    SCRATCH not in os.environ and _suits()
-):  # at import: the other fixtures' modules make folders when they are configured
+if SCRATCH not in os.environ and _suits():  # at import, before any other plugin makes a folder
     _made = tempfile.mkdtemp(prefix="vf-tests-", dir=MEMORY)
     Path(_made).chmod(0o1777)  # as /tmp is: some tests and servers run as nobody
     os.environ[SCRATCH] = os.environ["TMPDIR"] = tempfile.tempdir = _made
